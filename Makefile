@@ -1,0 +1,42 @@
+# The two commands of the README are `make run` and `make test`; both prepare .venv on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check setup lint types imports drift lock clean
+.DEFAULT_GOAL := run
+
+run: setup  ## start Parvis with demo data and say where to click
+	$(BIN)/parvis up --demo
+
+test: setup  ## every test, on real servers
+	$(BIN)/pytest
+
+check: setup lint types imports drift  ## what CI checks beside the tests
+
+setup: .venv/ready  ## .venv with every dependency (hashes verified) and the parvis command
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+drift: setup  ## do the migrations make exactly the tables that the code describes?
+	$(BIN)/python -m tests.drift
+
+lock:  ## resolve the dependencies again; needs uv
+	uv lock --upgrade
+	uv export --frozen --no-header --no-emit-project --format requirements-txt --output-file requirements.lock > /dev/null
+
+clean:
+	rm -rf .venv .parvis uv.lock
