@@ -1,0 +1,52 @@
+import importlib
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from granian import Granian
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+
+from parvis.supervisor.launch import die_with_parent
+
+APPLICATIONS = "parvis.asgi"
+BACKLOG = 2048
+# Granian counts open connections, idle ones too. Overload is answered inside the application, with a Retry-After.
+CONNECTIONS_PER_WORKER = 8192
+RESPAWN_PAUSE_SECONDS = 0.1
+
+
+def serve(target: str, *, host: str, port: int, workers: int, drain_seconds: int) -> None:
+    """Serve the application that the factory `target` (`module:function`) makes, until SIGTERM or SIGINT.
+
+    A worker that dies is replaced. Requests in flight have `drain_seconds` to finish.
+    """
+    _find(target)
+    Granian(
+        target,
+        address=host,
+        port=port,
+        workers=workers,
+        interface=Interfaces.ASGI,
+        loop=Loops.uvloop,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS_PER_WORKER,
+        websockets=False,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        respawn_interval=RESPAWN_PAUSE_SECONDS,
+        workers_kill_timeout=drain_seconds,
+    ).serve(target_loader=_make)
+
+
+def _make(target: str) -> Callable[..., Any]:
+    """In the worker. Each has a listening socket of its own, and would go on answering if its parent were killed."""
+    die_with_parent(signal.SIGKILL)
+    return _find(target)()
+
+
+def _find(target: str) -> Callable[..., Any]:
+    """Called before the workers are forked too, so that they share the memory of what is imported."""
+    module, _, name = target.partition(":")
+    factory: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return factory

@@ -1,0 +1,33 @@
+import errno
+import random
+import socket
+
+LOOPBACK = "127.0.0.1"
+# Below the range from which systems take ports for outgoing connections: a server that restarts finds its own free.
+FIRST_PORT, LAST_PORT = 20000, 32000
+ATTEMPTS = 100
+
+
+def free_port() -> int:
+    """A loopback port on which nobody listens now."""
+    for _ in range(ATTEMPTS):
+        port = random.randint(FIRST_PORT, LAST_PORT)  # noqa: S311 - no secret
+        if is_free(LOOPBACK, port):
+            return port
+    raise RuntimeError(f"no free port between {FIRST_PORT} and {LAST_PORT}")
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens there. OSError if we may not either, or if the host is no address of this machine."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
+        # As servers do: connections of an earlier run that linger in TIME_WAIT are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True

@@ -1,0 +1,173 @@
+"""Slots, schedules and shared gauges, as structs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import sqlalchemy as sa
+
+from services.inventory.contract import FindSlots, Schedule, Slot
+from services.inventory.slots.rules import Per, entry_window
+from services.inventory.tables import gauges, hold_lines, holds, schedules, shared_gauges, slots
+from services.kit.database import ReadSession
+
+
+class SharedGauge(msgspec.Struct, frozen=True):
+    id: UUID
+    name: dict[str, str]
+    capacity: int
+    per: Per
+
+
+class AffectedSlot(msgspec.Struct, frozen=True):
+    """A slot that people hold or bought `places` on; times with the venue's offset."""
+
+    id: UUID
+    offer_id: UUID
+    starts_at: datetime
+    ends_at: datetime
+    places: int
+
+
+class Affected(msgspec.Struct, frozen=True):
+    """Whom a change concerns."""
+
+    slots: list[AffectedSlot] = []
+    order_ids: list[UUID] = []
+
+
+async def find_slots(session: ReadSession, query: FindSlots) -> list[Slot]:
+    """Also finds slots that are no longer offered: orders name them."""
+    rows = await session.all(
+        sa.select(
+            slots.c.id,
+            slots.c.offer_id,
+            slots.c.starts_at,
+            slots.c.ends_at,
+            schedules.c.timezone,
+            schedules.c.kind,
+            schedules.c.early_entry_minutes,
+            schedules.c.late_entry_minutes,
+        )
+        .select_from(slots)
+        .join(schedules, _schedule_of_slot())
+        .where(
+            slots.c.establishment_id == query.establishment_id,
+            schedules.c.establishment_id == query.establishment_id,
+            slots.c.id.in_(query.slot_ids),
+        )
+    )
+    return [_slot(row) for row in rows]
+
+
+async def schedule_of(session: ReadSession, establishment_id: UUID, offer_id: UUID) -> Schedule | None:
+    row = await session.first(
+        sa.select(schedules).where(schedules.c.establishment_id == establishment_id, schedules.c.offer_id == offer_id)
+    )
+    return Schedule(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+async def shared_gauge(session: ReadSession, establishment_id: UUID, gauge_id: UUID) -> SharedGauge | None:
+    found = await shared_gauges_by_id(session, establishment_id, [gauge_id])
+    return found.get(gauge_id)
+
+
+async def shared_gauges_by_id(
+    session: ReadSession, establishment_id: UUID, gauge_ids: Sequence[UUID]
+) -> dict[UUID, SharedGauge]:
+    rows = await session.all(_select_shared_gauges(establishment_id).where(shared_gauges.c.id.in_(gauge_ids)))
+    return {row.id: SharedGauge(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+async def list_shared_gauges(
+    session: ReadSession, establishment_id: UUID, *, after: UUID | None, limit: int
+) -> list[SharedGauge]:
+    statement = _select_shared_gauges(establishment_id).order_by(shared_gauges.c.id).limit(limit)
+    if after is not None:
+        statement = statement.where(shared_gauges.c.id > after)
+    return [SharedGauge(**row._mapping) for row in await session.all(statement)]  # noqa: SLF001 - as above
+
+
+async def affected_by(session: ReadSession, establishment_id: UUID, slot_ids: Sequence[UUID]) -> Affected:
+    """Those of the slots that somebody holds or bought, and the orders that did."""
+    if not slot_ids:
+        return Affected()
+    places = (gauges.c.held + gauges.c.sold).label("places")
+    rows = await session.all(
+        sa.select(slots.c.id, slots.c.offer_id, slots.c.starts_at, slots.c.ends_at, places, schedules.c.timezone)
+        .select_from(slots)
+        .join(schedules, _schedule_of_slot())
+        .join(gauges, sa.and_(gauges.c.establishment_id == slots.c.establishment_id, gauges.c.id == slots.c.id))
+        .where(
+            slots.c.establishment_id == establishment_id,
+            schedules.c.establishment_id == establishment_id,
+            gauges.c.establishment_id == establishment_id,
+            slots.c.id == sa.any_(sa.cast(list(slot_ids), sa.ARRAY(sa.UUID))),
+            places > 0,
+        )
+        .order_by(slots.c.starts_at, slots.c.id)
+    )
+    if not rows:
+        return Affected()
+    order_ids = await _owners(session, establishment_id, [row.id for row in rows])
+    return Affected(slots=[_affected_slot(row) for row in rows], order_ids=order_ids)
+
+
+async def _owners(session: ReadSession, establishment_id: UUID, slot_ids: Sequence[UUID]) -> list[UUID]:
+    rows = await session.all(
+        sa.select(holds.c.owner_id)
+        .distinct()
+        .select_from(holds)
+        .join(
+            hold_lines,
+            sa.and_(hold_lines.c.establishment_id == holds.c.establishment_id, hold_lines.c.hold_id == holds.c.id),
+        )
+        .where(
+            holds.c.establishment_id == establishment_id,
+            hold_lines.c.establishment_id == establishment_id,
+            hold_lines.c.slot_id == sa.any_(sa.cast(list(slot_ids), sa.ARRAY(sa.UUID))),
+            hold_lines.c.quantity > 0,
+            holds.c.state.in_(["held", "sold"]),
+        )
+        .order_by(holds.c.owner_id)
+    )
+    return [row.owner_id for row in rows]
+
+
+def _schedule_of_slot() -> sa.ColumnElement[bool]:
+    return sa.and_(schedules.c.establishment_id == slots.c.establishment_id, schedules.c.offer_id == slots.c.offer_id)
+
+
+def _select_shared_gauges(establishment_id: UUID) -> sa.Select[Any]:
+    return sa.select(shared_gauges.c.id, shared_gauges.c.name, shared_gauges.c.capacity, shared_gauges.c.per).where(
+        shared_gauges.c.establishment_id == establishment_id
+    )
+
+
+def _slot(row: sa.Row[Any]) -> Slot:
+    valid_from, valid_until = entry_window(
+        row.kind, row.starts_at, row.ends_at, row.early_entry_minutes, row.late_entry_minutes
+    )
+    return Slot(
+        id=row.id,
+        offer_id=row.offer_id,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        timezone=row.timezone,
+        valid_from=valid_from,
+        valid_until=valid_until,
+    )
+
+
+def _affected_slot(row: sa.Row[Any]) -> AffectedSlot:
+    zone = ZoneInfo(row.timezone)
+    return AffectedSlot(
+        id=row.id,
+        offer_id=row.offer_id,
+        starts_at=row.starts_at.astimezone(zone),
+        ends_at=row.ends_at.astimezone(zone),
+        places=row.places,
+    )

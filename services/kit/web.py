@@ -1,0 +1,254 @@
+"""What every service's HTTP side shares: who asks, what may be reached, and how errors leave."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+import structlog
+from litestar import Litestar, Request, Response
+from litestar.config.app import AppConfig
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.exceptions import ClientException, HTTPException, NotFoundException, ValidationException
+from litestar.handlers.base import BaseRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.params import HeaderParameter
+from litestar.types import ASGIApp, ControllerRouterHandler, Lifespan, Receive, Scope, Send
+
+from services.kit.errors import FieldError, Forbidden, Invalid, Malformed, NotFound, Problem, Refused, Unauthenticated
+from services.kit.errors import Unavailable as UnavailableError
+from services.kit.errors import problem_type
+from services.kit.idempotency import Answer, IdempotencyKey
+from services.kit.principal import ANONYMOUS, Principal
+from services.kit.principal_token import HEADER, PrincipalVerifier
+from services.kit.telemetry import UNAVAILABLE
+
+log = structlog.get_logger()
+
+ESTABLISHMENT = "/v1/establishments/{establishment:str}"
+PRINCIPAL_IN_SCOPE = "parvis.principal"
+MAX_BODY_BYTES = 1_000_000
+# A guessable key of an anonymous visitor would let a stranger fetch the visitor's answer.
+MIN_PUBLIC_KEY_LENGTH = 16
+
+Established = Annotated[str, msgspec.Meta(description="Slug or id of the establishment", examples=["musee-demo"])]
+IdempotencyHeader = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Repeat a request safely: the same key and body get the first answer again, for 24 hours. "
+        "Without an API key, at least 16 characters that nobody can guess (a UUID).",
+    ),
+]
+
+
+def needs(scope: str) -> dict[str, Any]:
+    """Route option: only for principals with this scope in the establishment of the URL."""
+    return {"opt": {"scope": scope}}
+
+
+def public() -> dict[str, Any]:
+    """Route option: for everybody; what a visitor may see is decided by the query itself."""
+    return {"opt": {"scope": None}}
+
+
+def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The one guard of all routes. A route that says nothing about access is reachable by nobody."""
+    if handler.opt.get("internal"):
+        return
+    if "scope" not in handler.opt:
+        raise Forbidden("This route is not open.")
+    principal = principal_of(connection.scope)
+    establishment = connection.path_params.get("establishment")
+    if establishment is not None and not principal.names(establishment):
+        raise NotFound
+    needed = handler.opt["scope"]
+    if needed is None or principal.may(needed):
+        return
+    if principal.actor == ANONYMOUS.actor:
+        raise Unauthenticated(f"Send a key with the scope {needed}: Authorization: Bearer pvs_…")
+    raise Forbidden(f"The scope {needed} is needed.")
+
+
+def principal_of(scope: Any) -> Principal:  # noqa: ANN401 - Litestar's scope type forbids keys of our own
+    principal = scope.get(PRINCIPAL_IN_SCOPE)
+    return principal if isinstance(principal, Principal) else ANONYMOUS
+
+
+def provide_principal(request: Request[Any, Any, Any]) -> Principal:
+    return principal_of(request.scope)
+
+
+async def idempotency_key(request: Request[Any, Any, Any]) -> IdempotencyKey | None:
+    """The key of this request, if it has one, with a fingerprint of all that it asks for."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    # The draft standard writes the key as a quoted string; most clients send it bare.
+    key = key.strip().removeprefix('"').removesuffix('"')
+    principal = principal_of(request.scope)
+    if not 1 <= len(key) <= 255:  # noqa: PLR2004 - as documented in api.md
+        raise Malformed("Idempotency-Key must have 1 to 255 characters.")
+    if principal.actor == ANONYMOUS.actor and len(key) < MIN_PUBLIC_KEY_LENGTH:
+        raise Malformed("Without an API key, an Idempotency-Key needs at least 16 characters: use a UUID.")
+    body = await request.body()
+    fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).digest()
+    return IdempotencyKey(scope=principal.actor, key=key, fingerprint=fingerprint)
+
+
+def encode(status: int, content: object) -> Answer:
+    return Answer(status=status, body=msgspec.json.encode(content))
+
+
+def respond(answer: Answer, headers: Mapping[str, str] | None = None) -> Response[Any]:
+    return Response(
+        content=answer.body, status_code=answer.status, media_type="application/json", headers=dict(headers or {})
+    )
+
+
+class PrincipalFromToken:
+    """Outermost layer of a service in a process of its own: only a signed principal is believed."""
+
+    def __init__(self, app: ASGIApp, verifier: PrincipalVerifier) -> None:
+        self._app = app
+        self._verifier = verifier
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        principal = ANONYMOUS
+        for name, value in scope.get("headers", []):
+            if name == HEADER.encode():
+                try:
+                    principal = self._verifier.principal(value.decode("latin-1"))
+                except Unauthenticated:
+                    log.warning("principal_token_refused")
+        scope[PRINCIPAL_IN_SCOPE] = principal  # type: ignore[typeddict-unknown-key]  # ASGI lets servers add keys
+        await self._app(scope, receive, send)
+
+
+def service_app(
+    title: str,
+    handlers: Sequence[ControllerRouterHandler],
+    *,
+    dependencies: Mapping[str, Provide],
+    lifespan: Sequence[Lifespan] = (),
+    on_app_init: Any = None,  # noqa: ANN401 - hook of Litestar
+) -> Litestar:
+    """A Litestar application with the house's guard, errors and limits."""
+
+    def init(config: AppConfig) -> AppConfig:
+        return on_app_init(config) if on_app_init else config  # type: ignore[no-any-return]  # Litestar's own hook
+
+    return Litestar(
+        list(handlers),
+        guards=[check_access],
+        dependencies={"principal": Provide(provide_principal, sync_to_thread=False), **dependencies},
+        exception_handlers={Exception: problem_response},
+        lifespan=list(lifespan),
+        request_max_body_size=MAX_BODY_BYTES,
+        logging_config=None,
+        openapi_config=OpenAPIConfig(
+            title=title, version="1", render_plugins=[JsonRenderPlugin(path="/openapi.json")], path="/"
+        ),
+        on_app_init=[init],
+    )
+
+
+def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Every error leaves as RFC 9457; what is not expected leaves as a bare 500 and is logged as a bug."""
+    if isinstance(error, UnavailableError):
+        UNAVAILABLE.labels(request.app.openapi_config.title if request.app.openapi_config else "").inc()
+        log.warning("unavailable", path=request.url.path, detail=error.detail, cause=repr(error.__cause__))
+        return _unavailable(error)
+    refused = _as_refused(error)
+    if refused is None:
+        log.error("bug", path=request.url.path, error=type(error).__name__, exc_info=error)
+        body = Problem(type=problem_type("internal"), title="Something broke on our side", status=500, code="internal")
+        return _problem(body)
+    log.info("refused", path=request.url.path, code=refused.code)
+    headers = {"www-authenticate": "Bearer"} if refused.status == Unauthenticated.status else {}
+    if isinstance(error, HTTPException) and error.headers:
+        headers |= {name.lower(): value for name, value in error.headers.items()}
+    return _problem(refused.problem(), headers)
+
+
+def _problem(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[Any]:
+    return Response(
+        content=msgspec.json.encode(problem),
+        status_code=problem.status,
+        media_type="application/problem+json",
+        headers=dict(headers or {}),
+    )
+
+
+def _unavailable(error: UnavailableError) -> Response[Any]:
+    body = Problem(
+        type=problem_type("unavailable"),
+        title="Try again in a moment",
+        status=503,
+        code="unavailable",
+        detail=error.detail,
+    )
+    return _problem(body, {"retry-after": str(error.retry_after_seconds)})
+
+
+def _as_refused(error: Exception) -> Refused | None:
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, ValidationException):
+        return _invalid(error)
+    if isinstance(error, NotFoundException):
+        return NotFound()
+    if isinstance(error, ClientException):
+        return _client_error(error)
+    return None
+
+
+class TooLarge(Refused):
+    status = 413
+    code = "too_large"
+    title = "The request is too large"
+
+
+class MethodNotAllowed(Refused):
+    status = 405
+    code = "method_not_allowed"
+    title = "This resource does not know that method"
+
+
+CLIENT_ERRORS: dict[int, type[Refused]] = {413: TooLarge, 405: MethodNotAllowed, 401: Unauthenticated, 403: Forbidden}
+
+
+def _client_error(error: ClientException) -> Refused:
+    kind = CLIENT_ERRORS.get(error.status_code)
+    if kind is TooLarge:
+        return TooLarge(f"A body may have {MAX_BODY_BYTES} bytes at most.")
+    return kind() if kind else Malformed(str(error.detail))
+
+
+def _invalid(error: ValidationException) -> Invalid:
+    extra = error.extra if isinstance(error.extra, list) else []
+    errors = [_field_error(item) for item in extra if isinstance(item, dict)]
+    return Invalid("; ".join(f"{item.pointer}: {item.detail}" for item in errors) or str(error.detail), errors=errors)
+
+
+NAMED_FIELD = re.compile(r"(?:unknown|required) field `([^`]+)`")
+
+
+def _field_error(item: Mapping[str, Any]) -> FieldError:
+    """Litestar's account of one wrong field, as pointer and sentence."""
+    message, key = str(item.get("message", "")), str(item.get("key", ""))
+    if key == "data":
+        key = ""
+        if message == "'data'":
+            message = "A JSON body is needed."
+    steps = [step for step in re.split(r"[.\[\]]+", key) if step]
+    named = NAMED_FIELD.search(message)
+    if named:
+        steps.append(named.group(1))
+    pointer = "#" + "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+    return FieldError(pointer=pointer, detail=message)

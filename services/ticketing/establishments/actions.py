@@ -1,0 +1,106 @@
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from services.kit.database import WriteSession, violates
+from services.kit.errors import Conflict, Invalid
+from services.kit.money import Currency
+from services.kit.texts import Language, Texts
+from services.kit.zones import checked_zone
+from services.ticketing.establishments.queries import Establishment, find_establishment
+from services.ticketing.establishments.tables import establishments
+from services.ticketing.ledger.actions import NewEvent, append, open_ledger
+
+PaymentMethod = Literal["free", "stripe", "on_site", "on_account"]
+Slug = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$", description="Stands in URLs", examples=["musee-exemple"]
+    ),
+]
+Country = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2", examples=["FR"])]
+Colour = Annotated[str, msgspec.Meta(pattern="^#[0-9a-fA-F]{6}$", examples=["#1d3557"])]
+Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$|^$", max_length=254)]
+ShortText = Annotated[str, msgspec.Meta(max_length=200)]
+Minutes = Annotated[int, msgspec.Meta(ge=1, le=120)]
+Hours = Annotated[int, msgspec.Meta(ge=0, le=8760)]
+
+
+class NewEstablishment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`payment_methods` are those that visitors may choose; `on_account` always needs a key."""
+
+    slug: Slug
+    name: Texts
+    country: Country
+    timezone: str
+    currency: Currency
+    languages: Annotated[list[Language], msgspec.Meta(min_length=1, max_length=10)]
+    legal_name: ShortText = ""
+    registration_number: ShortText = ""
+    contact_email: Email = ""
+    accent_colour: Colour = "#1d3557"
+    payment_methods: list[PaymentMethod] = ["free", "stripe", "on_site"]
+    stripe_account: Annotated[str, msgspec.Meta(pattern="^(acct_[A-Za-z0-9]{1,60})?$")] = ""
+    hold_minutes: Minutes = 15
+    extension_minutes: Minutes = 10
+    cancellation_hours_before: Hours | None = 24
+    exchange_hours_before: Hours | None = 1
+
+
+class EstablishmentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Only the fields sent are changed."""
+
+    name: Texts | msgspec.UnsetType = msgspec.UNSET
+    languages: Annotated[list[Language], msgspec.Meta(min_length=1, max_length=10)] | msgspec.UnsetType = msgspec.UNSET
+    legal_name: ShortText | msgspec.UnsetType = msgspec.UNSET
+    registration_number: ShortText | msgspec.UnsetType = msgspec.UNSET
+    contact_email: Email | msgspec.UnsetType = msgspec.UNSET
+    accent_colour: Colour | msgspec.UnsetType = msgspec.UNSET
+    payment_methods: list[PaymentMethod] | msgspec.UnsetType = msgspec.UNSET
+    stripe_account: Annotated[str, msgspec.Meta(pattern="^(acct_[A-Za-z0-9]{1,60})?$")] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
+    hold_minutes: Minutes | msgspec.UnsetType = msgspec.UNSET
+    extension_minutes: Minutes | msgspec.UnsetType = msgspec.UNSET
+    cancellation_hours_before: Hours | None | msgspec.UnsetType = msgspec.UNSET
+    exchange_hours_before: Hours | None | msgspec.UnsetType = msgspec.UNSET
+
+
+async def create_establishment(session: WriteSession, establishment_id: UUID, new: NewEstablishment) -> Establishment:
+    """In a transaction of the new establishment itself. Raises `Conflict` when the slug is taken."""
+    checked_zone(new.timezone)
+    values = msgspec.structs.asdict(new)
+    try:
+        await session.run(sa.insert(establishments).values(id=establishment_id, **values))
+    except IntegrityError as error:
+        if violates(error, "uq_establishments_slug"):
+            raise Conflict(f"The slug {new.slug} is taken.") from None
+        raise
+    await open_ledger(session, establishment_id)
+    await append(
+        session,
+        establishment_id,
+        NewEvent("establishment.created", f"establishment:{establishment_id}", {"slug": new.slug}),
+    )
+    return Establishment(id=establishment_id, **values)
+
+
+async def change_establishment(
+    session: WriteSession, establishment_id: UUID, change: EstablishmentChange
+) -> Establishment:
+    values = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET}
+    if not values:
+        raise Invalid("Send at least one field to change.")
+    await session.run(sa.update(establishments).where(establishments.c.id == establishment_id).values(**values))
+    await append(
+        session,
+        establishment_id,
+        NewEvent("establishment.changed", f"establishment:{establishment_id}", {"fields": sorted(values)}),
+    )
+    changed = await find_establishment(session, establishment_id)
+    if changed is None:
+        raise LookupError("The establishment of this transaction exists.")
+    return changed

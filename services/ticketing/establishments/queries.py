@@ -1,0 +1,76 @@
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from services.kit.database import ReadSession
+from services.ticketing.contract import EstablishmentCard
+from services.ticketing.establishments.tables import establishments
+
+
+class Establishment(msgspec.Struct, frozen=True):
+    """All that the house needs to know of an establishment; names of fields as in its table."""
+
+    id: UUID
+    slug: str
+    name: dict[str, str]
+    country: str
+    timezone: str
+    currency: str
+    languages: list[str]
+    legal_name: str
+    registration_number: str
+    contact_email: str
+    accent_colour: str
+    payment_methods: list[str]
+    stripe_account: str
+    hold_minutes: int
+    extension_minutes: int
+    cancellation_hours_before: int | None
+    exchange_hours_before: int | None
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What everybody may see of an establishment."""
+
+    id: UUID
+    slug: str
+    name: dict[str, str]
+    country: str
+    timezone: str
+    currency: str
+    languages: list[str]
+    legal_name: str
+    contact_email: str
+    accent_colour: str
+    payment_methods: list[str]
+    cancellation_hours_before: int | None
+    exchange_hours_before: int | None
+
+
+def profile(establishment: Establishment) -> Profile:
+    return msgspec.convert(establishment, Profile, from_attributes=True)
+
+
+async def find_establishment(session: ReadSession, reference: str | UUID) -> Establishment | None:
+    """By id or slug; the registry is readable by everybody."""
+    try:
+        wanted = establishments.c.id == UUID(str(reference))
+    except ValueError:
+        wanted = establishments.c.slug == reference
+    row = await session.first(sa.select(establishments).where(wanted))
+    return _establishment(row) if row else None
+
+
+async def list_establishments(session: ReadSession) -> list[EstablishmentCard]:
+    rows = await session.all(sa.select(establishments).order_by(establishments.c.slug))
+    return [msgspec.convert(_establishment(row), EstablishmentCard, from_attributes=True) for row in rows]
+
+
+def _establishment(row: sa.Row[Any]) -> Establishment:
+    return msgspec.convert(row._mapping, Establishment)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+async def list_ids(session: ReadSession) -> list[UUID]:
+    return [row.id for row in await session.all(sa.select(establishments.c.id).order_by(establishments.c.id))]

@@ -1,0 +1,27 @@
+from litestar import get, patch
+
+from services.kit.database import Database
+from services.kit.errors import NotFound
+from services.kit.principal import Principal
+from services.kit.web import ESTABLISHMENT, needs, public
+from services.ticketing.establishments.actions import EstablishmentChange, change_establishment
+from services.ticketing.establishments.queries import Profile, find_establishment, profile
+
+
+@get(ESTABLISHMENT, **public(), summary="The public profile of an establishment")
+async def show(principal: Principal, database: Database) -> Profile:
+    found = await database.read_instance(lambda session: find_establishment(session, principal.tenant))
+    if found is None:
+        raise NotFound
+    return profile(found)
+
+
+@patch(ESTABLISHMENT, **needs("admin"), summary="Change how the establishment presents itself and sells")
+async def change(principal: Principal, database: Database, data: EstablishmentChange) -> Profile:
+    changed = await database.write(
+        principal.tenant, lambda session: change_establishment(session, principal.tenant, data)
+    )
+    return profile(changed)
+
+
+handlers = [show, change]

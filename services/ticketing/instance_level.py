@@ -1,0 +1,40 @@
+"""The few things that reach beyond one establishment, all in one place so that they can be reviewed at a glance."""
+
+from services.ticketing.tables import ROLE, SCHEMA
+
+# Owned by the owner of the tables, so they look past row-level security; they give away ids and nothing else.
+WORK_WAITING = f"""
+CREATE FUNCTION {SCHEMA}.establishments_with_work(expired_before timestamptz)
+RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN QUERY
+        SELECT DISTINCT establishment_id FROM {SCHEMA}.orders
+        WHERE status IN ('held', 'awaiting_payment') AND expires_at < expired_before
+        UNION
+        SELECT DISTINCT establishment_id FROM {SCHEMA}.place_returns WHERE done_at IS NULL
+        UNION
+        SELECT DISTINCT establishment_id FROM {SCHEMA}.refunds WHERE status = 'waiting'
+        UNION
+        SELECT DISTINCT establishment_id FROM {SCHEMA}.payments WHERE status = 'pending'
+        UNION
+        SELECT DISTINCT establishment_id FROM {SCHEMA}.idempotency_keys
+        WHERE created_at < expired_before - interval '24 hours';
+END
+$$"""
+
+FUNCTIONS = {"establishments_with_work(timestamptz)": WORK_WAITING}
+
+INSTANCE_STATEMENTS = [
+    # The registry: everybody reads it, an establishment changes its own row only.
+    f"GRANT SELECT, INSERT, UPDATE ON {SCHEMA}.establishments TO {ROLE}",
+    f"ALTER TABLE {SCHEMA}.establishments ENABLE ROW LEVEL SECURITY",
+    f"CREATE POLICY everybody_reads ON {SCHEMA}.establishments FOR SELECT USING (true)",
+    f"CREATE POLICY founded_by_operator ON {SCHEMA}.establishments FOR INSERT WITH CHECK "
+    "(id = nullif(current_setting('app.establishment_id', true), '')::uuid)",
+    f"CREATE POLICY own_row ON {SCHEMA}.establishments FOR UPDATE USING "
+    "(id = nullif(current_setting('app.establishment_id', true), '')::uuid)",
+    f"GRANT SELECT, INSERT, UPDATE ON {SCHEMA}.operator_keys TO {ROLE}",
+    *FUNCTIONS.values(),
+    *(f"REVOKE ALL ON FUNCTION {SCHEMA}.{signature} FROM PUBLIC" for signature in FUNCTIONS),
+    *(f"GRANT EXECUTE ON FUNCTION {SCHEMA}.{signature} TO {ROLE}" for signature in FUNCTIONS),
+]
