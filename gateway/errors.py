@@ -1,16 +1,23 @@
 """Refusals that only the gateway gives."""
 
 from services.kit.errors import Refused
+from services.kit.web import MethodNotAllowed
 
 
-class RateLimited(Refused):
+class RefusedWithHeaders(Refused):
+    def __init__(self, detail: str = "", *, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        super().__init__(detail)
+        self.headers = headers
+
+
+class RateLimited(RefusedWithHeaders):
     status = 429
     code = "rate_limited"
     title = "Too many requests"
 
-    def __init__(self, detail: str, *, headers: tuple[tuple[bytes, bytes], ...]) -> None:
-        super().__init__(detail)
-        self.headers = headers
+
+class OtherMethodsOnly(RefusedWithHeaders, MethodNotAllowed):
+    """RFC 9110 §15.5.6 wants the methods that would do in `Allow`."""
 
 
 class BodyTooSlow(Refused):

@@ -7,7 +7,7 @@ from typing import cast
 
 import httpx
 import structlog
-from litestar.types import HTTPReceiveMessage, HTTPScope, Receive, Scope, Send
+from litestar.types import HTTPReceiveMessage, HTTPScope, LifeSpanReceive, LifeSpanSend, Receive, Scope, Send
 
 from gateway.headers import is_passed_back, is_passed_on
 from services.kit.errors import Unavailable
@@ -65,12 +65,21 @@ class HttpUpstream:
             transport=httpx.AsyncHTTPTransport(limits=POOL, retries=1, trust_env=False),
         )
 
-    async def close(self) -> None:
-        await self._client.aclose()
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise NotImplementedError(scope["type"])
+        kind: str = scope["type"]
+        if kind == "lifespan":
+            await self._live(cast("LifeSpanReceive", receive), cast("LifeSpanSend", send))
+        else:
+            await self._forward(cast("HTTPScope", scope), receive, send)
+
+    async def _live(self, receive: LifeSpanReceive, send: LifeSpanSend) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._client.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _forward(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         body = _Body(receive, is_expected=_has_body(scope))
         passing = asyncio.create_task(self._pass_on(scope, body, send))
         leaving = asyncio.create_task(body.client_left())

@@ -36,7 +36,6 @@ PREFLIGHT: Headers = (
     (b"access-control-allow-methods", API_METHODS),
     (b"access-control-allow-headers", b"Accept-Language, Authorization, Content-Type, Idempotency-Key, If-None-Match"),
     (b"access-control-max-age", b"86400"),
-    (b"allow", API_METHODS),
 )
 CONTENT_SECURITY_POLICY = (
     b"default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "

@@ -12,7 +12,7 @@ log = structlog.get_logger()
 START_SECONDS = 60
 
 
-class StartFailed(Exception):
+class StartError(Exception):
     """An application said that it cannot start."""
 
 
@@ -27,14 +27,14 @@ class Lifespan:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Raises `StartFailed`. An application without a lifespan is ready as it is."""
+        """Raises `StartError`. An application without a lifespan is ready as it is."""
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(self._ended)
         message = await self._say("lifespan.startup")
         if message is None:
             self._task = None
         elif message["type"] == "lifespan.startup.failed":
-            raise StartFailed(f"{self.name}: {message.get('message', '')}")
+            raise StartError(f"{self.name}: {message.get('message', '')}")
 
     async def stop(self) -> None:
         if self._task is None:
@@ -69,7 +69,7 @@ class Lifespan:
         if task.done():
             return None
         task.cancel()
-        raise StartFailed(f"{self.name} did not answer to {kind} in {START_SECONDS} s.")
+        raise StartError(f"{self.name} did not answer to {kind} in {START_SECONDS} s.")
 
 
 class Applications:
@@ -80,12 +80,12 @@ class Applications:
         self._started: list[Lifespan] = []
 
     async def start(self) -> None:
-        """Raises `StartFailed` after stopping those that had started."""
+        """Raises `StartError` after stopping those that had started."""
         try:
             for lifespan in self._lifespans:
                 await lifespan.start()
                 self._started.append(lifespan)
-        except StartFailed:
+        except StartError:
             await self.stop()
             raise
 
@@ -94,5 +94,5 @@ class Applications:
             lifespan = self._started.pop()
             try:
                 await lifespan.stop()
-            except StartFailed as error:
+            except StartError as error:
                 log.error("shutdown_failed", service=lifespan.name, error=str(error))  # noqa: TRY400 - all is said

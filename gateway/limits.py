@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import structlog
 from prometheus_client import Gauge
@@ -16,6 +17,8 @@ from gateway.buckets import LocalLimiter, Take, Verdict
 from services.kit.batching import Batcher
 from services.kit.errors import Unavailable
 
+T = TypeVar("T")
+
 log = structlog.get_logger()
 
 VALKEY_AWAY = Gauge("parvis_limits_counted_alone", "1 while this process counts rate limits without Valkey")
@@ -24,6 +27,7 @@ VALKEY_AWAY = Gauge("parvis_limits_counted_alone", "1 while this process counts 
 TIMEOUT_SECONDS = 0.04
 PROBE_SECONDS = 1.0
 BATCH_LIMIT = 200
+LOOKS_AFTER_TIMEOUT = 5
 # One hash tag: the keys of one call lie in one slot of a Valkey cluster.
 PREFIX = "{limits}:"
 
@@ -54,11 +58,11 @@ return answers
 
 
 def connect_for_limits(url: str) -> "Redis":
-    """A client that gives up early and never tries twice; see `ValkeyLimiter`."""
+    """A client that never tries twice; how long it may take is for `ValkeyLimiter` to say."""
     return Redis.from_url(
         url,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=PROBE_SECONDS,
+        socket_connect_timeout=PROBE_SECONDS,
         retry=Retry(NoBackoff(), 0),
         max_connections=4,
     )
@@ -102,15 +106,7 @@ class ValkeyLimiter:
         if self.is_away:
             return [self._local.count(take) for take in takes]
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                answers = await self._script(
-                    keys=[PREFIX + take.key for take in takes],
-                    args=[
-                        number
-                        for take in takes
-                        for number in (take.rate.requests, take.rate.seconds * 1_000_000, take.cost)
-                    ],
-                )
+            answers = await _in_time(self._ask(takes))
         except (RedisError, OSError, TimeoutError) as error:
             self._break(error)
             return [self._local.count(take) for take in takes]
@@ -122,6 +118,15 @@ class ValkeyLimiter:
             self._local.learn(take.key, verdict.ahead_microseconds)
         return list(verdicts)
 
+    async def _ask(self, takes: Sequence[Take]) -> list[int]:
+        keys = [PREFIX + take.key for take in takes]
+        numbers = [(take.rate.requests, take.rate.seconds * 1_000_000, take.cost) for take in takes]
+        answers: list[int] = await self._script(keys=keys, args=[number for row in numbers for number in row])
+        return answers
+
+    async def _ping(self) -> None:
+        await self._valkey.ping()
+
     def _break(self, error: Exception) -> None:
         log.warning("limits_counted_alone", cause=repr(error))
         VALKEY_AWAY.set(1)
@@ -131,9 +136,26 @@ class ValkeyLimiter:
         while True:
             await asyncio.sleep(PROBE_SECONDS)
             with suppress(RedisError, OSError, TimeoutError):
-                async with asyncio.timeout(TIMEOUT_SECONDS):
-                    await self._valkey.ping()
+                await _in_time(self._ping())
                 break
         self._probe = None
         VALKEY_AWAY.set(0)
         log.info("limits_counted_together")
+
+
+async def _in_time(answer: Coroutine[object, object, T]) -> T:
+    """Raises `TimeoutError`. Not `asyncio.timeout`, which also fires when the answer is there and only we are late:
+    a busy process would take itself for a Valkey that is away.
+    """
+    task = asyncio.create_task(answer)
+    try:
+        await asyncio.wait((task,), timeout=TIMEOUT_SECONDS)
+        for _ in range(LOOKS_AFTER_TIMEOUT):
+            if task.done():
+                break
+            await asyncio.sleep(0)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()

@@ -10,11 +10,13 @@ import msgspec
 from litestar.types import ASGIApp
 
 from gateway.replies import Headers, Reply, ask
+from gateway.resources import Resource, Resources
 from services.kit.errors import Unavailable
 
 Json: TypeAlias = dict[str, Any]
 
 FRESH_SECONDS = 60
+TIMEOUT_SECONDS = 2
 METHODS = ("get", "post", "put", "patch", "delete")
 SCHEMA = "#/components/schemas/"
 PROBLEM = {"$ref": "#/components/responses/Problem"}
@@ -32,6 +34,7 @@ class Document(msgspec.Struct, frozen=True):
     content: Json
     encoded: bytes
     tag: str
+    resources: Resources
 
 
 class ApiDocument:
@@ -50,21 +53,26 @@ class ApiDocument:
             if self._known is not None and time.monotonic() < self._fresh_until:
                 return self._known
             try:
-                parts = {name: await _part(name, app) for name, app in self._upstreams.items()}
-            except Unavailable:
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    parts = {name: await _part(name, app) for name, app in self._upstreams.items()}
+            except (Unavailable, TimeoutError) as error:
                 if self._known is None:
-                    raise
+                    raise Unavailable("A service does not describe itself now.") from error
                 parts = None
             self._fresh_until = time.monotonic() + FRESH_SECONDS
             if parts is not None:
-                content = merge(parts, self._public_url)
-                encoded = msgspec.json.encode(content)
-                self._known = Document(content, encoded, hashlib.sha256(encoded).hexdigest()[:16])
+                self._known = _document(merge(parts, self._public_url))
             return self._known  # type: ignore[return-value]  # set above or before: mypy loses it over the lock
 
-    async def reply(self, if_none_match: bytes | None) -> Reply:
-        document = await self.document()
-        return cached_reply(Reply(status=200, body=document.encoded), document.tag, if_none_match)
+    def known_resource(self, path: str) -> Resource | None:
+        """None also as long as nobody has asked for the document."""
+        return self._known.resources.find(path) if self._known is not None else None
+
+
+def _document(content: Json) -> Document:
+    encoded = msgspec.json.encode(content)
+    resources = Resources({path: item.keys() for path, item in content["paths"].items()})
+    return Document(content, encoded, hashlib.sha256(encoded).hexdigest()[:16], resources)
 
 
 def cached_reply(reply: Reply, tag: str, if_none_match: bytes | None) -> Reply:

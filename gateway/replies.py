@@ -1,11 +1,12 @@
 """Answers that the gateway makes itself, and questions that it asks a service."""
 
+import asyncio
 from typing import cast
 
 import msgspec
 from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Send
 
-from gateway.errors import RateLimited
+from gateway.errors import RefusedWithHeaders
 from services.kit.errors import Problem, Refused, Unauthenticated, Unavailable, problem_type
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -33,7 +34,7 @@ async def send_reply(send: Send, reply: Reply) -> None:
 
 def refusal(error: Refused) -> Reply:
     headers: Headers = ()
-    if isinstance(error, RateLimited):
+    if isinstance(error, RefusedWithHeaders):
         headers = error.headers
     elif isinstance(error, Unauthenticated):
         headers = ((b"www-authenticate", b"Bearer"),)
@@ -66,7 +67,8 @@ async def ask(app: ASGIApp, path: str) -> Reply:
     async def receive() -> HTTPReceiveMessage:
         nonlocal asked
         if asked:
-            return {"type": "http.disconnect"}
+            # Whoever asks twice wants to know when we leave; we stay until the answer is complete.
+            await asyncio.get_running_loop().create_future()
         asked = True
         return {"type": "http.request", "body": b"", "more_body": False}
 

@@ -4,13 +4,12 @@ import re
 
 import msgspec
 
-from services.kit.errors import Malformed, NotFound
+from services.kit.errors import NotFound
 from services.kit.principal_token import Service
 
 ESTABLISHMENT = "/v1/establishments/{establishment}"
 # Every resource of the API has a plain name: an encoded character in a path never leads anywhere.
 PATH = re.compile(r"(?:/[A-Za-z0-9._~:@!$&'()*+,;=-]+)*/?")
-UNREADABLE = re.compile("[\x00-\x1f\x7f�\ud800-\udfff]")
 MAX_PATH_LENGTH = 2_000
 
 
@@ -80,9 +79,7 @@ def route_of(path: str) -> Route | None:
 
 
 def check_path(path: str, raw_path: bytes) -> None:
-    """Raises `Malformed` for what is no text, `NotFound` for what services might read in another way than we do."""
-    if UNREADABLE.search(path):
-        raise Malformed("The path holds characters that cannot be part of one.")
+    """Raises `NotFound` for what is no text, and for what services might read in another way than we do."""
     if len(path) > MAX_PATH_LENGTH or not path.startswith("/") or not PATH.fullmatch(path):
         raise NotFound
     if b"%" in raw_path and b"%2f" in raw_path.lower():

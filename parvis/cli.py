@@ -27,7 +27,8 @@ Data = Annotated[
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,
+    # A plain traceback, without the values of variables: it goes to a log, and they hold passwords.
+    pretty_exceptions_enable=False,
     help="Parvis: one shared ticketing instance for many cultural establishments.\n\n"
     "[bold]parvis up --demo[/] starts everything on this machine and says where to click. A cluster runs the pieces: "
     "[bold]parvis migrate[/], [bold]parvis serve[/] and [bold]parvis worker[/], told by PARVIS_ variables where their "
@@ -56,7 +57,10 @@ def main(programs: Programs | None = None) -> None:
 @app.command()
 def up(
     context: typer.Context,
-    data: Annotated[Path, typer.Option(help="Folder that keeps everything; made if it is not there.")] = Path(".parvis"),
+    *,
+    data: Annotated[Path, typer.Option(help="Folder that keeps everything; made if it is not there.")] = Path(
+        ".parvis"
+    ),
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all of this machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.", min=0, max=65535)] = 8000,
     workers: Annotated[
@@ -79,6 +83,7 @@ def up(
 @app.command()
 def serve(
     application: Annotated[Application, typer.Argument(help="What this process answers for.")],
+    *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000,
     workers: Annotated[
@@ -121,6 +126,7 @@ def demo(data: Data = None) -> None:
 @establishment.command("create")
 def create_establishment(
     slug: Annotated[str, typer.Argument(help="Short name in addresses, such as musee-des-brumes.")],
+    *,
     name: Annotated[str, typer.Option(help="Name in the first of its languages.")],
     country: Annotated[str, typer.Option(help="Country, ISO 3166-1, two letters.")] = "FR",
     timezone: Annotated[str, typer.Option(help="IANA time zone of its clocks.")] = "Europe/Paris",
@@ -132,7 +138,7 @@ def create_establishment(
     from parvis.commands.administer import create_establishment as create
 
     languages = language or ["fr"]
-    fields = {"slug": slug, "name": {languages[0]: name}, "languages": languages}
+    fields: dict[str, object] = {"slug": slug, "name": {languages[0]: name}, "languages": languages}
     fields |= {"country": country, "timezone": timezone, "currency": currency}
     typer.echo(asyncio.run(create(data, fields)))
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parvis import environment
-from parvis.reachable import answers_http, check_postgres, check_valkey, listens
-from parvis.steps import Steps
 from parvis.embedded.data_folder import DataFolder
 from parvis.embedded.ports import LOOPBACK, free_port, is_free
 from parvis.embedded.servers import EmbeddedServers
 from parvis.errors import CannotProceed
+from parvis.reachable import answers_http, check_postgres, check_valkey, listens
+from parvis.steps import Steps
 from parvis.supervisor import leftovers
 from parvis.supervisor.process import Process, Program, always_ready
 from parvis.supervisor.supervisor import Supervisor
@@ -77,7 +77,7 @@ class Instance:
     async def start(self, supervisor: Supervisor) -> None:
         """The folder's lock is held. `CannotProceed` at the first thing that is in the way."""
         await self._check()
-        await self._start_servers(supervisor)
+        servers = await self._start_servers(supervisor)
         with self._steps.step("Database tables") as outcome:
             await self._process("migrations", self._programs.migrate).run()
             outcome.text = "Database tables are up to date"
@@ -87,6 +87,7 @@ class Instance:
         with self._steps.step("Gateway, services and worker") as outcome:
             await supervisor.start(self._gateway())
             outcome.text = f"Gateway, services and worker are ready ({self._options.workers} × web, 1 × background)"
+        self.folder.announce(servers.running(self.url))
 
     async def _check(self) -> None:
         """All that can be known to be wrong before anything starts."""
@@ -110,7 +111,7 @@ class Instance:
         if not free:
             raise CannotProceed(f"Port {self.port} of {host} is taken by another program: choose one with --port.")
 
-    async def _start_servers(self, supervisor: Supervisor) -> None:
+    async def _start_servers(self, supervisor: Supervisor) -> EmbeddedServers:
         servers = EmbeddedServers(self.folder)
         if environment.OWNER_DATABASE in self._outside:
             self._steps.note(f"PostgreSQL is the one that {environment.OWNER_DATABASE} names")
@@ -124,9 +125,9 @@ class Instance:
             with self._steps.step("Valkey") as outcome:
                 await supervisor.start(servers.valkey)
                 outcome.text = f"Valkey on loopback port {servers.valkey.port}"
-        running = servers.running(self.url)
-        self.folder.announce(running)
-        self._environment = environment.complete(self._outside, self.folder, running)
+        self.folder.announce(servers.running())
+        self._environment = environment.complete(self._outside, self.folder, servers.running(self.url))
+        return servers
 
     async def _start_demo(self, supervisor: Supervisor) -> None:
         credentials, port = self.folder.credentials(), free_port()
@@ -142,7 +143,9 @@ class Instance:
             options = ("--port", str(port), "--webhook-secret", credentials.stripe_webhook_secret)
             command = (*self._programs.stripe, *options, "--data", str(self.folder.stripe))
             await supervisor.start(
-                self._process("stripe", command, stop_seconds=STRIPE_STOP_SECONDS, ready=lambda: listens(LOOPBACK, port))
+                self._process(
+                    "stripe", command, stop_seconds=STRIPE_STOP_SECONDS, ready=lambda: listens(LOOPBACK, port)
+                )
             )
             outcome.text = f"Stand-in for Stripe on loopback port {port}"
         with self._steps.step("Demo establishments") as outcome:

@@ -62,4 +62,6 @@ def check_sufficient(outside: Mapping[str, str]) -> None:
     """`up` migrates, and so needs the owner of a database whose roles it is given."""
     for name in (INVENTORY_DATABASE, TICKETING_DATABASE):
         if name in outside and OWNER_DATABASE not in outside:
-            raise CannotProceed(f"{name} is set but {OWNER_DATABASE} is not: the migrations need the owner of the tables.")
+            raise CannotProceed(
+                f"{name} is set but {OWNER_DATABASE} is not: the migrations need the owner of the tables."
+            )

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from parvis import environment
-from parvis.embedded.data_folder import DataFolder, Running
+from parvis.embedded.data_folder import DataFolder
 from parvis.embedded.servers import EmbeddedServers
 from parvis.errors import CannotProceed
 

@@ -15,8 +15,9 @@ ROLES = {inventory.SCHEMA: inventory.ROLE, ticketing.SCHEMA: ticketing.ROLE}
 
 async def migrate(settings: Settings) -> None:
     """Raises `CannotProceed` when a DSN is absent or names another role than its service's."""
+    owners = owner_urls(settings)
     for schema, url in _service_urls(settings).items():
-        owner = _owner_url(settings, url)
+        owner = owners[schema]
         await _make_role(owner, ROLES[schema], url)
         await migrations.upgrade(owner, PACKAGES[schema], schema)
 
@@ -24,11 +25,13 @@ async def migrate(settings: Settings) -> None:
 async def is_current(settings: Settings) -> bool:
     """Has every service its newest tables?"""
     return all(
-        [
-            await migrations.is_current(_owner_url(settings, url), PACKAGES[schema], schema)
-            for schema, url in _service_urls(settings).items()
-        ]
+        [await migrations.is_current(url, PACKAGES[schema], schema) for schema, url in owner_urls(settings).items()]
     )
+
+
+def owner_urls(settings: Settings) -> dict[str, str]:
+    """The owner's URL in the database of each schema: past row-level security, for migrations and `verify`."""
+    return {schema: _owner_url(settings, url) for schema, url in _service_urls(settings).items()}
 
 
 def _service_urls(settings: Settings) -> dict[str, str]:

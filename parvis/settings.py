@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ticketing_url: str = ""
     inventory_url: str = ""
     """Where the services listen when each is a process of its own."""
+    data: str = ""
+    """The data folder of an embedded instance; the demo leaves its keys there."""
     workers: int = 1
     pool_size: int = 8
     """Database connections of each service in each worker."""

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+import services.inventory.contract
+import services.ticketing.contract  # noqa: F401 - both for the refusals that they make known
 from gateway.openapi import METHODS, SCHEMA, Json
 from services.kit.errors import Refused
 

@@ -1,7 +1,7 @@
 import importlib
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from granian import Granian
 from granian.constants import Interfaces, Loops
@@ -10,6 +10,8 @@ from granian.log import LogLevels
 from parvis.supervisor.launch import die_with_parent
 
 APPLICATIONS = "parvis.asgi"
+Application = Callable[..., Any]  # ASGI: its messages are untyped
+Factory = Callable[[], Application]
 BACKLOG = 2048
 # Granian counts open connections, idle ones too. Overload is answered inside the application, with a Retry-After.
 CONNECTIONS_PER_WORKER = 8192
@@ -39,14 +41,13 @@ def serve(target: str, *, host: str, port: int, workers: int, drain_seconds: int
     ).serve(target_loader=_make)
 
 
-def _make(target: str) -> Callable[..., Any]:
+def _make(target: str) -> Application:
     """In the worker. Each has a listening socket of its own, and would go on answering if its parent were killed."""
     die_with_parent(signal.SIGKILL)
     return _find(target)()
 
 
-def _find(target: str) -> Callable[..., Any]:
+def _find(target: str) -> Factory:
     """Called before the workers are forked too, so that they share the memory of what is imported."""
     module, _, name = target.partition(":")
-    factory: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return factory
+    return cast("Factory", getattr(importlib.import_module(module), name))

@@ -15,7 +15,7 @@ GOODBYES = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 async def up(options: UpOptions, console: Console, programs: Programs) -> None:
-    """Run everything until somebody says goodbye. Raises CannotProceed, with all stopped again, if a part won't start."""
+    """Run everything until somebody says goodbye. CannotProceed, with all stopped again, if a part does not start."""
     steps = Steps(console)
     instance = Instance(options, steps, programs)
     with _goodbye() as goodbye, instance.folder.locked():
@@ -30,12 +30,14 @@ async def up(options: UpOptions, console: Console, programs: Programs) -> None:
 @contextlib.contextmanager
 def _goodbye() -> Iterator[asyncio.Event]:
     loop, event = asyncio.get_running_loop(), asyncio.Event()
-    for number in GOODBYES:
+    # Under nohup the closed terminal is no goodbye.
+    heard = [number for number in GOODBYES if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heard:
         loop.add_signal_handler(number, event.set)
     try:
         yield event
     finally:
-        for number in GOODBYES:
+        for number in heard:
             loop.remove_signal_handler(number)
 
 

@@ -53,7 +53,9 @@ async def _role(subject: str, variable: str, url: str) -> Check:
     finally:
         await connection.close()
     if role is None or role["bypasses"]:
-        return fail(subject, "sees past row-level security", f"name a role without SUPERUSER and BYPASSRLS in {variable}")
+        return fail(
+            subject, "sees past row-level security", f"name a role without SUPERUSER and BYPASSRLS in {variable}"
+        )
     if role["owned"]:
         return fail(subject, f"{role['rolname']} owns {role['owned']} tables", "give them to the owner that migrates")
     return ok(subject, f"{role['rolname']}, bound by row-level security")

@@ -96,7 +96,9 @@ class Cluster:
             check=False,
             timeout=COMMAND_SECONDS,
         )
-        complaints = [line for line in done.stderr.splitlines() if any(word in line for word in ("FATAL", "ERROR", "error:"))]
+        complaints = [
+            line for line in done.stderr.splitlines() if any(word in line for word in ("FATAL", "ERROR", "error:"))
+        ]
         # The single-user mode ends with 0 even if a statement failed.
         if done.returncode != 0 or complaints:
             said = complaints[-1] if complaints else f"exit code {done.returncode}"

@@ -101,7 +101,9 @@ class DataFolder:
         """Made on the first call; refused if they are gone while a database made with them is still there."""
         if not self._credentials.exists():
             if self.holds_data:
-                raise CannotProceed(f"{self._credentials} is missing: put it back, its database cannot be opened without.")
+                raise CannotProceed(
+                    f"{self._credentials} is missing: put it back, its database cannot be opened without."
+                )
             self._write(self._credentials, msgspec.json.format(msgspec.json.encode(_make_credentials())))
         try:
             return msgspec.json.decode(self._credentials.read_bytes(), type=Credentials)

@@ -23,7 +23,7 @@ class Identity:
     group: int
 
     def take_over(self, folder: Path) -> None:
-        """Make the folder and what is in it belong to the servers; nothing to do unless it was made as somebody else."""
+        """Make the folder and all in it belong to the servers; nothing to do unless it was made as somebody else."""
         if self.owner != os.geteuid():
             # The servers must reach their folder through ours. What stands beside it stays closed (0600).
             folder.parent.chmod(TRAVERSABLE)

@@ -1,11 +1,15 @@
 import errno
 import random
 import socket
+from collections.abc import Awaitable, Callable
+
+from parvis.errors import CannotProceed
 
 LOOPBACK = "127.0.0.1"
 # Below the range from which systems take ports for outgoing connections: a server that restarts finds its own free.
 FIRST_PORT, LAST_PORT = 20000, 32000
 ATTEMPTS = 100
+START_ATTEMPTS = 3
 
 
 def free_port() -> int:
@@ -15,6 +19,23 @@ def free_port() -> int:
         if is_free(LOOPBACK, port):
             return port
     raise RuntimeError(f"no free port between {FIRST_PORT} and {LAST_PORT}")
+
+
+async def start_on_port(kept: int, start: Callable[[int], Awaitable[None]]) -> None:
+    """Start on the port that was kept from an earlier run, or else (0) on a free one.
+
+    Another program may take that port between our look and the server's; then it is tried elsewhere.
+    """
+    for _ in range(START_ATTEMPTS):
+        port = kept or free_port()
+        try:
+            await start(port)
+        except CannotProceed:
+            if kept or is_free(LOOPBACK, port):
+                raise
+        else:
+            return
+    raise CannotProceed("Every port that was tried for a server of ours was taken by another program.")
 
 
 def is_free(host: str, port: int) -> bool:

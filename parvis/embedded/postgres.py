@@ -6,12 +6,10 @@ from types import MappingProxyType
 from parvis.embedded import binaries, identity
 from parvis.embedded.cluster import DATABASE, Cluster
 from parvis.embedded.data_folder import FILE_MODE
-from parvis.embedded.ports import LOOPBACK, free_port
-from parvis.errors import CannotProceed
+from parvis.embedded.ports import LOOPBACK, start_on_port
 from parvis.supervisor import leftovers
 from parvis.supervisor.process import Process, Program
 
-START_ATTEMPTS = 3
 RECOVERY_SECONDS = 60.0
 ORDERLY_SECONDS = 5.0
 ABANDONED_SECONDS = 0.5
@@ -55,7 +53,7 @@ class PostgresServer:
         self._cluster.identity.take_over(self.folder)
         self._cluster.write_configuration()
         self._turn_log()
-        await self._start_on_free_port(self._cluster)
+        await start_on_port(self.port, self._start_process)
 
     async def wait(self) -> int:
         return await self._process.wait() if self._process else 0
@@ -92,17 +90,10 @@ class PostgresServer:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         self.log_file.touch(FILE_MODE)
 
-    async def _start_on_free_port(self, cluster: Cluster) -> None:
-        """Another program may take the port between our look and PostgreSQL's: then try elsewhere."""
-        kept = self.port
-        for attempt in range(1, START_ATTEMPTS + 1):
-            self.port = kept or free_port()
-            self._process = Process(self._program(cluster))
-            try:
-                return await self._process.start()
-            except CannotProceed:
-                if attempt == START_ATTEMPTS:
-                    raise
+    async def _start_process(self, port: int) -> None:
+        self.port = port
+        self._process = Process(self._program(self._cluster or self._find_cluster()))
+        await self._process.start()
 
     def _program(self, cluster: Cluster) -> Program:
         settings = {
@@ -119,7 +110,7 @@ class PostgresServer:
             environment=self._environment,
             ready=self._is_ready,
             ready_within_seconds=RECOVERY_SECONDS,
-            # SIGINT ends the sessions and writes everything down; SIGQUIT leaves that to the recovery of the next start.
+            # SIGINT ends the sessions and writes all down; SIGQUIT leaves that to the recovery of the next start.
             stop_signals=((signal.SIGINT, 2.0), (signal.SIGQUIT, 1.0)),
             death_signal=signal.SIGINT,
             identity=cluster.identity.wish,

@@ -6,11 +6,9 @@ from pathlib import Path
 
 from parvis.embedded import binaries
 from parvis.embedded.data_folder import FILE_MODE, FOLDER_MODE
-from parvis.embedded.ports import LOOPBACK, free_port
-from parvis.errors import CannotProceed
+from parvis.embedded.ports import LOOPBACK, start_on_port
 from parvis.supervisor.process import Process, Program
 
-START_ATTEMPTS = 3
 START_SECONDS = 10.0
 ANSWER_SECONDS = 1.0
 MEMORY_MEGABYTES = 64
@@ -36,15 +34,7 @@ class ValkeyServer:
     async def start(self) -> None:
         self.folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
         self.log_file.touch(FILE_MODE)
-        kept = self.port
-        for attempt in range(1, START_ATTEMPTS + 1):
-            self.port = kept or free_port()
-            self._process = Process(self._program())
-            try:
-                return await self._process.start()
-            except CannotProceed:
-                if attempt == START_ATTEMPTS:
-                    raise
+        await start_on_port(self.port, self._start_process)
 
     async def wait(self) -> int:
         return await self._process.wait() if self._process else 0
@@ -52,6 +42,11 @@ class ValkeyServer:
     async def stop(self) -> None:
         if self._process:
             await self._process.stop()
+
+    async def _start_process(self, port: int) -> None:
+        self.port = port
+        self._process = Process(self._program())
+        await self._process.start()
 
     def _program(self) -> Program:
         return Program(

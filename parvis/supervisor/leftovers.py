@@ -25,7 +25,7 @@ def marked(folder: Path) -> set[int]:
 
 
 def working_in(folder: Path) -> set[int]:
-    """Processes whose current folder is this one: PostgreSQL overwrites its environment, but works where its data is."""
+    """Processes whose current folder is this one: PostgreSQL overwrites its environment, but works in its folder."""
     return {pid for pid in _others() if _current_folder(pid) == str(folder)}
 
 

@@ -122,7 +122,7 @@ class Process:
                 raise CannotProceed(f"{self.name} stopped at once: {self._last_words(child.returncode)}")
             if await self.program.ready():
                 return
-        raise CannotProceed(f"{self.name} was not ready after {self.program.ready_within_seconds:.0f} seconds.")
+        raise CannotProceed(f"{self.name} was not ready after {self.program.ready_within_seconds:g} seconds.")
 
     async def _signal_and_wait(self, child: ChildProcess, number: signal.Signals, seconds: float) -> None:
         if child.returncode is not None:
@@ -134,10 +134,12 @@ class Process:
 
     def _last_words(self, exit_code: int) -> str:
         self._close_output()
-        if self.program.log_file:
-            self._last_lines.extend(self.program.log_file.read_text(encoding="utf-8", errors="replace").splitlines())
-        spoken = [line for line in self._last_lines if line.strip()]
-        return spoken[-1] if spoken else f"exit code {exit_code}, without a word."
+        log_file = self.program.log_file
+        lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines() if log_file else self._last_lines
+        spoken = [line for line in list(lines)[-LINES_REMEMBERED:] if line.strip()]
+        # PostgreSQL says what is wrong first, and then that it shuts down.
+        fatal = [line for line in spoken if "FATAL" in line]
+        return (fatal or spoken or [f"exit code {exit_code}, without a word"])[-1]
 
     def _close_output(self) -> None:
         if self._output:

@@ -3,8 +3,6 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol, Self
 
-from parvis.errors import CannotProceed
-
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 # A part that ran this long was well: if it dies then, it comes back at once.

@@ -9,7 +9,7 @@ from litestar.di import Provide
 from services.inventory.availability import routes as availability
 from services.inventory.calendars import routes as calendars
 from services.inventory.client import METHODS
-from services.inventory.contract import Inventory
+from services.inventory.in_process import InProcessInventory
 from services.inventory.slots import routes as slots
 from services.inventory.tables import idempotency_keys
 from services.kit.clock import Clock
@@ -20,13 +20,14 @@ from services.kit.sealing import Sealer
 from services.kit.web import service_app
 
 
-def create_app(inventory: Inventory, database: Database, *, clock: Clock, sealer: Sealer) -> Litestar:
+def create_app(inventory: InProcessInventory, database: Database, *, clock: Clock, sealer: Sealer) -> Litestar:
     once = OnceOnly(database, idempotency_keys, sealer)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         yield
-        await database.close()
+        # Answers what was accepted, then closes the connections.
+        await inventory.close()
 
     return service_app(
         "Parvis inventory",

@@ -201,5 +201,3 @@ class HoldEnded(Refused):
 class HoldMismatch(Refused):
     code = "hold_mismatch"
     title = "This id was used for another hold"
-
-

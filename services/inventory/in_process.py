@@ -25,7 +25,6 @@ from services.kit.batching import Batcher
 from services.kit.database import Database
 
 
-
 class InProcessInventory:
     """Holds and confirmations of one establishment leave in batches; everything else is a transaction each."""
 
@@ -49,9 +48,7 @@ class InProcessInventory:
         return await self._placing.submit(request.establishment_id, request)
 
     async def extend_hold(self, request: ExtendHold) -> Hold:
-        return await self._database.write(
-            request.establishment_id, lambda session: holds.extend_hold(session, request)
-        )
+        return await self._database.write(request.establishment_id, lambda session: holds.extend_hold(session, request))
 
     async def confirm_hold(self, request: ConfirmHold) -> Hold:
         return await self._confirming.submit(request.establishment_id, request)

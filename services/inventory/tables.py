@@ -32,7 +32,8 @@ gauges = sa.Table(
     sa.Column("closed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("held >= 0 AND sold >= 0 AND held + sold <= capacity", name="never_oversold"),
     sa.ForeignKeyConstraint(
-        ["establishment_id", "shared_gauge_id"], [f"{SCHEMA}.shared_gauges.establishment_id", f"{SCHEMA}.shared_gauges.id"]
+        ["establishment_id", "shared_gauge_id"],
+        [f"{SCHEMA}.shared_gauges.establishment_id", f"{SCHEMA}.shared_gauges.id"],
     ),
     sa.Index(None, "establishment_id", "shared_gauge_id"),
     # Counters change at every sale: room in the page keeps the updates off the index.

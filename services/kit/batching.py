@@ -83,10 +83,12 @@ class Batcher(Generic[Key, Request, Reply]):
         finally:
             # No await between the last look at the queue and this line: nobody can be left behind.
             del self._queues[key]
+            for waiting in queue:
+                _answer(waiting.reply, Unavailable("This process is shutting down."))
 
     def _next_batch(self, queue: deque[_Waiting[Request, Reply]]) -> list[_Waiting[Request, Reply]]:
         left_at = perf_counter()
-        batch = []
+        batch: list[_Waiting[Request, Reply]] = []
         while queue and len(batch) < self._batch_limit:
             waiting = queue.popleft()
             if not waiting.reply.done():

@@ -66,7 +66,7 @@ class WriteSession(ReadSession):
     async def run(self, statement: sa.Executable, parameters: Parameters = None) -> int:
         """Returns the number of rows changed."""
         result = await self._connection.execute(statement, parameters)
-        return result.rowcount if isinstance(result, sa.CursorResult) else 0
+        return result.rowcount
 
 
 class Database:

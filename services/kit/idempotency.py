@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from services.kit.database import Database, WriteSession
+from services.kit.database import Database, ReadSession, WriteSession
 from services.kit.errors import IdempotencyInProgress, IdempotencyKeyReused
 from services.kit.sealing import Sealer
 from services.kit.tenancy import establishment_column
@@ -89,7 +89,11 @@ class OnceOnly:
             raise IdempotencyKeyReused("Use a new key for a new request, or send the first body again.")
         return Answer(status=status, body=self._sealer.open(sealed_body, key.hashed()))
 
-    async def stored(self, session: WriteSession, establishment_id: UUID, key: IdempotencyKey) -> Answer | None:
+    async def replayed(self, establishment_id: UUID, key: IdempotencyKey) -> Answer | None:
+        """The answer given before, if there is one: for steps that must not run again before `answer` does."""
+        return await self._database.read(establishment_id, lambda session: self.stored(session, establishment_id, key))
+
+    async def stored(self, session: ReadSession, establishment_id: UUID, key: IdempotencyKey) -> Answer | None:
         table = self._table
         row = await session.first(
             sa.select(table.c.fingerprint, table.c.status, table.c.sealed_body).where(

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from services.kit.errors import NotFound, Problem, Refused, Unavailable
 from services.kit.principal import Principal
@@ -30,7 +31,7 @@ def internal_handler(contract: object, methods: Mapping[str, RemoteMethod]) -> H
     """The one route that serves a contract's methods to other services."""
 
     @post("/internal/{method:str}", status_code=200, opt={"internal": True}, include_in_schema=False)
-    async def call(request: Request[Any, Any, Any], method: str) -> Response[bytes]:
+    async def call(request: Request[Any, Any, Any], method: FromPath[str]) -> Response[bytes]:
         if principal_of(request.scope).actor != SERVICE_ACTOR or method not in methods:
             raise NotFound
         function = getattr(contract, method)
@@ -89,5 +90,3 @@ def _error(audience: Service, response: httpx.Response) -> Exception:
         except msgspec.DecodeError:
             pass
     return Unavailable(f"The service {audience} answered {response.status_code}.")
-
-

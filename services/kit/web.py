@@ -16,11 +16,20 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import HeaderParameter
-from litestar.types import ASGIApp, ControllerRouterHandler, Lifespan, Receive, Scope, Send
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
-from services.kit.errors import FieldError, Forbidden, Invalid, Malformed, NotFound, Problem, Refused, Unauthenticated
+from services.kit.errors import (
+    FieldError,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    Problem,
+    Refused,
+    Unauthenticated,
+    problem_type,
+)
 from services.kit.errors import Unavailable as UnavailableError
-from services.kit.errors import problem_type
 from services.kit.idempotency import Answer, IdempotencyKey
 from services.kit.principal import ANONYMOUS, Principal
 from services.kit.principal_token import HEADER, PrincipalVerifier
@@ -126,7 +135,7 @@ class PrincipalFromToken:
                     principal = self._verifier.principal(value.decode("latin-1"))
                 except Unauthenticated:
                     log.warning("principal_token_refused")
-        scope[PRINCIPAL_IN_SCOPE] = principal  # type: ignore[typeddict-unknown-key]  # ASGI lets servers add keys
+        scope[PRINCIPAL_IN_SCOPE] = principal  # type: ignore[literal-required]  # ASGI lets servers add keys
         await self._app(scope, receive, send)
 
 
@@ -135,13 +144,13 @@ def service_app(
     handlers: Sequence[ControllerRouterHandler],
     *,
     dependencies: Mapping[str, Provide],
-    lifespan: Sequence[Lifespan] = (),
+    lifespan: Sequence[Any] = (),
     on_app_init: Any = None,  # noqa: ANN401 - hook of Litestar
 ) -> Litestar:
     """A Litestar application with the house's guard, errors and limits."""
 
     def init(config: AppConfig) -> AppConfig:
-        return on_app_init(config) if on_app_init else config  # type: ignore[no-any-return]  # Litestar's own hook
+        return on_app_init(config) if on_app_init else config
 
     return Litestar(
         list(handlers),

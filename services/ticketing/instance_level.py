@@ -17,6 +17,8 @@ BEGIN
         UNION
         SELECT DISTINCT establishment_id FROM {SCHEMA}.payments WHERE status = 'pending'
         UNION
+        SELECT DISTINCT establishment_id FROM {SCHEMA}.payments WHERE status = 'paid' AND settled_at IS NULL
+        UNION
         SELECT DISTINCT establishment_id FROM {SCHEMA}.idempotency_keys
         WHERE created_at < expired_before - interval '24 hours';
 END

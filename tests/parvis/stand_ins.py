@@ -27,7 +27,9 @@ PROGRAMS = Programs(
 )
 
 Message = MutableMapping[str, Any]  # ASGI messages are JSON-like and untyped
-Application = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+Application = Callable[
+    [Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
 
 
 def make_application() -> Application:

@@ -1,5 +1,4 @@
 import json
-import signal
 import socket
 import sys
 import time
@@ -99,7 +98,7 @@ def test_up_right_after_a_kill_waits_for_what_is_still_stopping(tmp_path: Path):
 
 def test_up_stopped_while_it_starts_leaves_nothing_running(tmp_path: Path):
     up = start_up(tmp_path)
-    wait_until(lambda: (tmp_path / "postgres" / "postmaster.pid").exists())
+    wait_until((tmp_path / "postgres" / "postmaster.pid").exists)
     assert "Parvis is ready" not in up.stop()
 
 
@@ -145,10 +144,10 @@ def test_up_in_an_unwritable_folder_says_so(tmp_path: Path):
         ("PARVIS_TICKETING_DATABASE_URL", "postgresql://u:hush@127.0.0.1:{port}/d", "is set but PARVIS_DATABASE_URL"),
     ],
 )
-def test_up_with_an_address_that_does_not_answer_starts_nothing(tmp_path: Path, variable: str, url: str, beginning: str):
-    refused = run_up(
-        tmp_path, "--port", str(unused_port()), environment={variable: url.format(port=unused_port())}
-    )
+def test_up_with_an_address_that_does_not_answer_starts_nothing(
+    tmp_path: Path, variable: str, url: str, beginning: str
+):
+    refused = run_up(tmp_path, "--port", str(unused_port()), environment={variable: url.format(port=unused_port())})
     assert refused.returncode == 1
     assert _sentence(refused.stderr).startswith(f"{variable} {beginning}")
     assert "hush" not in refused.stdout + refused.stderr

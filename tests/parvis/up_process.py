@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from parvis.embedded.data_folder import DataFolder
+from parvis.errors import CannotProceed
 from parvis.supervisor import leftovers
 
 COMMAND = (sys.executable, "-m", "tests.parvis.stand_ins", "parvis", "up")
@@ -30,8 +31,16 @@ class Up:
     port: int
 
     def get(self, path: str) -> object:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
             return json.load(answer)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it says of itself that it is."""
+        with contextlib.suppress(CannotProceed):
+            running = DataFolder(self.folder).running()
+            return running is not None and running.pid == self.process.pid and running.url is not None
+        return False
 
     def answers(self) -> bool:
         with contextlib.suppress(OSError):
@@ -42,7 +51,7 @@ class Up:
         """The child of the supervisor with this word in its command line; None between its end and its next start."""
         for child in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                words = [part.rpartition("/")[2] for part in child.cmdline()]
+                words = [part.rpartition("/")[2] for part in " ".join(child.cmdline()).split()]
                 if word in words and "launch.py" not in words:
                     return child
         return None
@@ -64,7 +73,7 @@ class Up:
 
 def run_up(folder: Path, *options: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """An `up` that is expected to give up by itself."""
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603 - our own command
         [*COMMAND, "--data", str(folder), *options],
         env={**clean_environment(), **(environment or {})},
         cwd=REPOSITORY,
@@ -82,7 +91,7 @@ def running_up(
     """Ready at the beginning of the block, gone at its end however that ends. `before` is put before the command."""
     up = start_up(folder, *options, environment=environment, before=before)
     try:
-        wait_until(lambda: up.answers() or up.process.poll() is not None, READY_SECONDS)
+        wait_until(lambda: up.is_ready or up.process.poll() is not None, READY_SECONDS)
         assert up.process.poll() is None, up.process.communicate()[0]
         yield up
     finally:
@@ -95,7 +104,7 @@ def start_up(
     folder: Path, *options: str, environment: dict[str, str] | None = None, before: tuple[str, ...] = ()
 ) -> Up:
     port = unused_port()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own command
         [*before, *COMMAND, "--data", str(folder), "--port", str(port), *options],
         env={**clean_environment(), **(environment or {})},
         cwd=REPOSITORY,

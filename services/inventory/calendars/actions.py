@@ -1,10 +1,11 @@
 """The verbs on calendars and closures. Locks: the timetable first, then the slots' own gauges by id."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import sqlalchemy as sa
 
 from services.inventory.calendars.queries import (
@@ -14,6 +15,7 @@ from services.inventory.calendars.queries import (
     calendar_with,
     closure_of,
     closures_of,
+    rule_of,
     rules_of,
     slots_in,
     slots_in_only,
@@ -86,33 +88,36 @@ async def create_calendar(
 
 
 async def change_calendar(
-    session: WriteSession, establishment_id: UUID, calendar: Calendar, rule: WeeklyRule, now: datetime
+    session: WriteSession,
+    establishment_id: UUID,
+    path: tuple[UUID, UUID],
+    changes: Mapping[str, object],
+    now: datetime,
 ) -> tuple[Calendar, Affected]:
-    """Future slots follow the new rule, except those that somebody holds or bought: they stay and are listed."""
+    """Future slots follow the new rule, except those that somebody holds or bought: they stay and are listed.
+
+    `path` is offer and calendar, `changes` new values for fields of `Calendar`.
+    """
+    schedule, before = await _locked_calendar(session, establishment_id, path)
+    rule = rule_of(msgspec.structs.replace(before, **changes))
     check(rule, now.date())
-    schedule = await _locked_schedule(session, establishment_id, calendar.offer_id)
-    changed = await session.run(
+    await session.run(
         sa.update(calendars)
-        .where(calendars.c.establishment_id == establishment_id, calendars.c.id == calendar.id)
+        .where(calendars.c.establishment_id == establishment_id, calendars.c.id == before.id)
         .values(**_columns(rule))
     )
-    if not changed:
-        raise NotFound
     affected = await _align(session, schedule, now)
     made_until = horizon(now.date())
-    return calendar_with(rule, calendar_id=calendar.id, offer_id=calendar.offer_id, made_until=made_until), affected
+    return calendar_with(rule, calendar_id=before.id, offer_id=before.offer_id, made_until=made_until), affected
 
 
 async def delete_calendar(
-    session: WriteSession, establishment_id: UUID, offer_id: UUID, calendar_id: UUID, now: datetime
+    session: WriteSession, establishment_id: UUID, path: tuple[UUID, UUID], now: datetime
 ) -> tuple[Calendar, Affected]:
     """The calendar as it was. Slots that somebody holds or bought stay and are listed."""
-    schedule = await _locked_schedule(session, establishment_id, offer_id)
-    calendar = await calendar_of(session, establishment_id, offer_id, calendar_id)
-    if calendar is None:
-        raise NotFound
+    schedule, calendar = await _locked_calendar(session, establishment_id, path)
     await session.run(
-        sa.delete(calendars).where(calendars.c.establishment_id == establishment_id, calendars.c.id == calendar_id)
+        sa.delete(calendars).where(calendars.c.establishment_id == establishment_id, calendars.c.id == calendar.id)
     )
     return calendar, await _align(session, schedule, now)
 
@@ -171,6 +176,16 @@ async def _locked_schedule(session: WriteSession, establishment_id: UUID, offer_
     if schedule is None:
         raise NotFound
     return schedule
+
+
+async def _locked_calendar(
+    session: WriteSession, establishment_id: UUID, path: tuple[UUID, UUID]
+) -> tuple[Schedule, Calendar]:
+    schedule = await _locked_schedule(session, establishment_id, path[0])
+    calendar = await calendar_of(session, establishment_id, *path)
+    if calendar is None:
+        raise NotFound
+    return schedule, calendar
 
 
 async def _align(session: WriteSession, schedule: Schedule, now: datetime, *, since: date | None = None) -> Affected:

@@ -26,7 +26,7 @@ async def extend_calendars(database: Database, clock: Clock) -> int:
     for establishment_id in await database.read_instance(partial(establishments_to_extend, horizon=end)):
         try:
             extended += await _extend_establishment(database, establishment_id, now)
-        except Exception:  # noqa: BLE001 - one establishment's trouble must not keep the others from their slots
+        except Exception:  # one establishment's trouble must not keep the others from their slots
             log.exception("calendars_not_extended", establishment_id=str(establishment_id))
     return extended
 

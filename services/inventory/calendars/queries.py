@@ -166,7 +166,7 @@ def rule_of(calendar: Calendar) -> WeeklyRule:
     return WeeklyRule(
         valid_from=calendar.valid_from,
         valid_until=calendar.valid_until,
-        weekdays=calendar.weekdays,
+        weekdays=sorted(calendar.weekdays),
         first_start=time.fromisoformat(calendar.first_start),
         last_start=time.fromisoformat(calendar.last_start),
         every_minutes=calendar.every_minutes,

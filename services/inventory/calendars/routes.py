@@ -1,28 +1,32 @@
-"""Calendars: the living rules that make an offer's slots. Closures are next door."""
+"""Calendars, the living rules that make an offer's slots, and closures, when nothing is sold."""
 
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, delete, get, patch, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, JSONBody, SkipValidation
 
-from services.inventory.calendars import actions, closure_routes, queries
-from services.inventory.calendars.queries import Calendar, ChangedCalendar, calendar_with, rule_of
-from services.inventory.calendars.rules import WeeklyRule
-from services.inventory.slots.queries import Affected, schedule_of
+from services.inventory.calendars import actions, queries
+from services.inventory.calendars.queries import Calendar, ChangedCalendar, Closure, ClosureWithAffected
+from services.inventory.calendars.rules import EARLIEST, LATEST, WeeklyRule
+from services.inventory.slots.queries import Affected, affected_by, schedule_of
 from services.kit.clock import Clock
 from services.kit.database import Database, ReadSession, WriteSession
-from services.kit.errors import NotFound
+from services.kit.errors import Invalid, NotFound
 from services.kit.idempotency import Answer, OnceOnly
-from services.kit.ids import body_id, path_id
+from services.kit.ids import body_id, new_id, path_id
 from services.kit.paging import DEFAULT_LIMIT, Cursor, Limit, Page, after, page
 from services.kit.principal import Principal
+from services.kit.texts import Texts
 from services.kit.web import ESTABLISHMENT, encode, idempotency_key, needs, principal_of, respond
 
 CALENDARS = f"{ESTABLISHMENT}/offers/{{offer_id:str}}/calendars"
 CALENDAR = f"{CALENDARS}/{{calendar_id:str}}"
+CLOSURES = f"{ESTABLISHMENT}/closures"
+CLOSURE = f"{CLOSURES}/{{closure_id:str}}"
 
 FirstDay: TypeAlias = Annotated[date, msgspec.Meta(description="First local date", examples=["2027-01-01"])]
 LastDay: TypeAlias = Annotated[
@@ -34,11 +38,19 @@ Weekdays: TypeAlias = Annotated[
     msgspec.Meta(min_length=1, max_length=7, description="1 is Monday", examples=[[2, 3, 4, 5, 6, 7]]),
 ]
 LocalTime: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="On the venue's clock", examples=["09:00"])
+    str,
+    # The length as well: for Python's regular expressions `$` lets a line break follow.
+    msgspec.Meta(
+        pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5, description="On the venue's clock", examples=["09:00"]
+    ),
 ]
 Every: TypeAlias = Annotated[int, msgspec.Meta(ge=5, le=1440, description="From start to start", examples=[30])]
 Duration: TypeAlias = Annotated[int, msgspec.Meta(ge=5, le=2880, description="Of one slot", examples=[60])]
 Capacity: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=100_000, description="Places per slot", examples=[50])]
+Moment: TypeAlias = Annotated[
+    datetime, msgspec.Meta(tz=True, description="RFC 3339 with offset", examples=["2027-05-01T00:00:00+02:00"])
+]
+Reason: TypeAlias = Annotated[Texts, msgspec.Meta(examples=[{"fr": "Grève", "en": "Strike"}])]
 
 
 class NewCalendar(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,12 +79,21 @@ class CalendarChange(msgspec.Struct, forbid_unknown_fields=True):
     valid_until: LastDay | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class NewClosure(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """Closes every slot that overlaps it, now or made later. Without `offer_id`, of all offers."""
+
+    from_: Moment
+    until: Moment
+    reason: Reason
+    offer_id: UUID | None = None
+
+
 class CalendarPath(msgspec.Struct, frozen=True):
     offer_id: UUID
     calendar_id: UUID
 
 
-def calendar_path(offer_id: str, calendar_id: str) -> CalendarPath:
+def calendar_path(offer_id: FromPath[str], calendar_id: FromPath[str]) -> CalendarPath:
     return CalendarPath(path_id(offer_id), path_id(calendar_id))
 
 
@@ -81,7 +102,11 @@ IN_CALENDAR = {"path": Provide(calendar_path, sync_to_thread=False)}
 
 @post(CALENDARS, **needs("catalog:write"), summary="Create a calendar and its slots")
 async def create_calendar(
-    request: Request[Any, Any, Any], once: OnceOnly, clock: Clock, offer_id: str, data: NewCalendar
+    request: Request[Any, Any, Any],
+    once: NamedDependency[OnceOnly],
+    clock: NamedDependency[SkipValidation[Clock]],
+    offer_id: FromPath[str],
+    data: JSONBody[NewCalendar],
 ) -> Response[Calendar]:
     tenant, offer, rule = principal_of(request.scope).tenant, path_id(offer_id), _rule(data)
 
@@ -93,7 +118,11 @@ async def create_calendar(
 
 @get(CALENDARS, **needs("catalog:write"), summary="List the calendars of an offer")
 async def list_calendars(
-    principal: Principal, database: Database, offer_id: str, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    principal: NamedDependency[Principal],
+    database: NamedDependency[Database],
+    offer_id: FromPath[str],
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> Page[Calendar]:
     tenant, offer, key = principal.tenant, path_id(offer_id), after(cursor, 1)
     last = body_id(key[0], "/cursor") if key else None
@@ -107,20 +136,35 @@ async def list_calendars(
 
 
 @get(CALENDAR, dependencies=IN_CALENDAR, **needs("catalog:write"), summary="Read a calendar")
-async def read_calendar(principal: Principal, database: Database, path: CalendarPath) -> Calendar:
-    return await database.read(principal.tenant, lambda session: _found(session, principal.tenant, path))
+async def read_calendar(
+    principal: NamedDependency[Principal], database: NamedDependency[Database], path: NamedDependency[CalendarPath]
+) -> Calendar:
+    calendar = await database.read(
+        principal.tenant,
+        lambda session: queries.calendar_of(session, principal.tenant, path.offer_id, path.calendar_id),
+    )
+    if calendar is None:
+        raise NotFound
+    return calendar
 
 
 @patch(CALENDAR, dependencies=IN_CALENDAR, **needs("catalog:write"), summary="Change a calendar and its future slots")
 async def change_calendar(
-    principal: Principal, database: Database, clock: Clock, path: CalendarPath, data: CalendarChange
+    principal: NamedDependency[Principal],
+    database: NamedDependency[Database],
+    clock: NamedDependency[SkipValidation[Clock]],
+    path: NamedDependency[CalendarPath],
+    data: JSONBody[CalendarChange],
 ) -> ChangedCalendar:
-    async def action(session: WriteSession) -> tuple[Calendar, Affected]:
-        before = await _found(session, principal.tenant, path)
-        rule = _changed(before, data)
-        return await actions.change_calendar(session, principal.tenant, before, rule, clock.now())
-
-    return _with_affected(*await database.write(principal.tenant, action))
+    sent = {name: getattr(data, name) for name in data.__struct_fields__}
+    fields = {name: value for name, value in sent.items() if value is not msgspec.UNSET}
+    calendar, affected = await database.write(
+        principal.tenant,
+        lambda session: actions.change_calendar(
+            session, principal.tenant, (path.offer_id, path.calendar_id), fields, clock.now()
+        ),
+    )
+    return _with_affected(calendar, affected)
 
 
 @delete(
@@ -131,29 +175,81 @@ async def change_calendar(
     summary="Delete a calendar and its future slots that nobody holds or bought",
 )
 async def delete_calendar(
-    principal: Principal, database: Database, clock: Clock, path: CalendarPath
+    principal: NamedDependency[Principal],
+    database: NamedDependency[Database],
+    clock: NamedDependency[SkipValidation[Clock]],
+    path: NamedDependency[CalendarPath],
 ) -> ChangedCalendar:
     calendar, affected = await database.write(
         principal.tenant,
         lambda session: actions.delete_calendar(
-            session, principal.tenant, path.offer_id, path.calendar_id, clock.now()
+            session, principal.tenant, (path.offer_id, path.calendar_id), clock.now()
         ),
     )
     return _with_affected(calendar, affected)
 
 
-async def _found(session: ReadSession, establishment_id: UUID, path: CalendarPath) -> Calendar:
-    calendar = await queries.calendar_of(session, establishment_id, path.offer_id, path.calendar_id)
-    if calendar is None:
-        raise NotFound
-    return calendar
+@post(CLOSURES, **needs("catalog:write"), summary="Close an offer or the establishment for a time")
+async def create_closure(
+    request: Request[Any, Any, Any], once: NamedDependency[OnceOnly], data: JSONBody[NewClosure]
+) -> Response[ClosureWithAffected]:
+    tenant = principal_of(request.scope).tenant
+    _check_closure(data)
+    closure = Closure(id=new_id(), from_=data.from_, until=data.until, offer_id=data.offer_id, reason=data.reason)
+
+    async def action(session: WriteSession) -> Answer:
+        return encode(201, _affecting(*await actions.create_closure(session, tenant, closure)))
+
+    return respond(await once.answer(tenant, await idempotency_key(request), action))
+
+
+@get(CLOSURES, **needs("catalog:write"), summary="List the closures")
+async def list_closures(
+    principal: NamedDependency[Principal],
+    database: NamedDependency[Database],
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[Closure]:
+    key = after(cursor, 1)
+    last = body_id(key[0], "/cursor") if key else None
+    found = await database.read(
+        principal.tenant,
+        lambda session: queries.list_closures(session, principal.tenant, after=last, limit=limit + 1),
+    )
+    return page(found, limit, lambda closure: [str(closure.id)])
+
+
+@get(CLOSURE, **needs("catalog:write"), summary="Read a closure and whom it affects now")
+async def read_closure(
+    principal: NamedDependency[Principal], database: NamedDependency[Database], closure_id: FromPath[str]
+) -> ClosureWithAffected:
+    tenant, wanted = principal.tenant, path_id(closure_id)
+
+    async def query(session: ReadSession) -> ClosureWithAffected:
+        closure = await queries.closure_of(session, tenant, wanted)
+        if closure is None:
+            raise NotFound
+        slot_ids = await queries.slots_in(session, tenant, closure)
+        return _affecting(closure, await affected_by(session, tenant, slot_ids))
+
+    return await database.read(tenant, query)
+
+
+@delete(CLOSURE, status_code=200, **needs("catalog:write"), summary="Open again what no other closure closes")
+async def delete_closure(
+    principal: NamedDependency[Principal], database: NamedDependency[Database], closure_id: FromPath[str]
+) -> Closure:
+    wanted = path_id(closure_id)
+    return await database.write(
+        principal.tenant, lambda session: actions.delete_closure(session, principal.tenant, wanted)
+    )
 
 
 def _rule(data: NewCalendar) -> WeeklyRule:
     return WeeklyRule(
         valid_from=data.valid_from,
         valid_until=data.valid_until,
-        weekdays=sorted(data.weekdays),
+        weekdays=data.weekdays,
         first_start=time.fromisoformat(data.first_start),
         last_start=time.fromisoformat(data.last_start),
         every_minutes=data.every_minutes,
@@ -162,15 +258,27 @@ def _rule(data: NewCalendar) -> WeeklyRule:
     )
 
 
-def _changed(before: Calendar, data: CalendarChange) -> WeeklyRule:
-    """The rule with the fields that were sent."""
-    sent = {name: getattr(data, name) for name in data.__struct_fields__}
-    fields = {name: value for name, value in sent.items() if value is not msgspec.UNSET}
-    return rule_of(msgspec.structs.replace(before, **fields))
-
-
 def _with_affected(calendar: Calendar, affected: Affected) -> ChangedCalendar:
     return ChangedCalendar(**msgspec.structs.asdict(calendar), affected=affected)
+
+
+def _check_closure(data: NewClosure) -> None:
+    for pointer, moment in (("/from", data.from_), ("/until", data.until)):
+        if not EARLIEST.year <= moment.year <= LATEST.year:
+            raise Invalid.field(pointer, f"Use a year between {EARLIEST.year} and {LATEST.year}.")
+    if data.until <= data.from_:
+        raise Invalid.field("/until", "The end must come after the start.")
+
+
+def _affecting(closure: Closure, affected: Affected) -> ClosureWithAffected:
+    return ClosureWithAffected(
+        id=closure.id,
+        from_=closure.from_,
+        until=closure.until,
+        offer_id=closure.offer_id,
+        reason=closure.reason,
+        affected=affected,
+    )
 
 
 handlers = [
@@ -179,5 +287,8 @@ handlers = [
     read_calendar,
     change_calendar,
     delete_calendar,
-    *closure_routes.handlers,
+    create_closure,
+    list_closures,
+    read_closure,
+    delete_closure,
 ]

@@ -220,7 +220,9 @@ async def confirm_holds(
     for row in locked:
         lines.setdefault(row["hold_id"], {})[row["slot_id"]] = row["quantity"]
     confirmed = {
-        row["id"]: Hold(id=row["id"], owner_id=row["owner_id"], state="sold", expires_at=None, lines=_lines(lines[row["id"]]))
+        row["id"]: Hold(
+            id=row["id"], owner_id=row["owner_id"], state="sold", expires_at=None, lines=_lines(lines[row["id"]])
+        )
         for row in moved
     }
     others = await find_holds(session, establishment_id, set(ids) - confirmed.keys())

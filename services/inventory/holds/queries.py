@@ -28,9 +28,7 @@ async def find_holds(session: ReadSession, establishment_id: UUID, ids: Iterable
     for row in await session.fetch(FIND_HOLDS, establishment_id, wanted):
         hold = found.setdefault(
             row["id"],
-            Hold(
-                id=row["id"], owner_id=row["owner_id"], state=row["state"], expires_at=row["expires_at"], lines=[]
-            ),
+            Hold(id=row["id"], owner_id=row["owner_id"], state=row["state"], expires_at=row["expires_at"], lines=[]),
         )
         if row["slot_id"] is not None:
             hold.lines.append(PlaceLine(slot_id=row["slot_id"], quantity=row["quantity"]))

@@ -1,4 +1,4 @@
-from services.kit.migrations import run_environment
 from services.inventory.tables import metadata
+from services.kit.migrations import run_environment
 
 run_environment(metadata)

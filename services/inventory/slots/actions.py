@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -19,8 +18,9 @@ from services.inventory.slots.queries import Affected, SharedGauge, affected_by,
 from services.inventory.slots.rules import shared_row_id
 from services.inventory.tables import calendars, gauges, schedules, shared_gauges, slots, timetables
 from services.kit.database import WriteSession
-from services.kit.errors import Invalid, NotFound
+from services.kit.errors import NotFound
 from services.kit.ids import new_id
+from services.kit.zones import checked_zone
 
 LOCK_GAUGES = """
 SELECT id, held + sold AS places FROM inventory.gauges
@@ -90,7 +90,7 @@ async def lock_gauges(session: WriteSession, establishment_id: UUID, ids: Iterab
 async def put_schedule(session: WriteSession, schedule: Schedule) -> None:
     """Raises `UnknownGauge`. Future slots that nobody holds or bought follow a change of the gauges at once, and a
     change of the time zone when the calendars are next extended."""
-    _check_zone(schedule.timezone)
+    checked_zone(schedule.timezone)
     establishment_id = schedule.establishment_id
     await lock_timetable(session, establishment_id)
     known = await shared_gauges_by_id(session, establishment_id, schedule.gauge_ids)
@@ -248,10 +248,3 @@ async def _forget_made(session: WriteSession, schedule: Schedule) -> None:
         .where(calendars.c.establishment_id == schedule.establishment_id, calendars.c.offer_id == schedule.offer_id)
         .values(made_until=calendars.c.valid_from)
     )
-
-
-def _check_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError):
-        raise Invalid.field("/timezone", "Use the name of a zone in the IANA database, such as Europe/Paris.") from None

@@ -5,6 +5,8 @@ from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from services.inventory.slots import actions, queries
 from services.inventory.slots.queries import Affected, SharedGauge
@@ -49,7 +51,9 @@ class ChangedGauge(msgspec.Struct):
 
 
 @post(f"{ESTABLISHMENT}/gauges", **needs("catalog:write"), summary="Create a shared gauge")
-async def create_gauge(request: Request[Any, Any, Any], once: OnceOnly, data: NewGauge) -> Response[SharedGauge]:
+async def create_gauge(
+    request: Request[Any, Any, Any], once: NamedDependency[OnceOnly], data: JSONBody[NewGauge]
+) -> Response[SharedGauge]:
     tenant = principal_of(request.scope).tenant
     gauge = SharedGauge(id=new_id(), name=data.name, capacity=data.capacity, per=data.per)
 
@@ -62,7 +66,10 @@ async def create_gauge(request: Request[Any, Any, Any], once: OnceOnly, data: Ne
 
 @get(f"{ESTABLISHMENT}/gauges", **needs("catalog:write"), summary="List the shared gauges")
 async def list_gauges(
-    principal: Principal, database: Database, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    principal: NamedDependency[Principal],
+    database: NamedDependency[Database],
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> Page[SharedGauge]:
     key = after(cursor, 1)
     last = body_id(key[0], "/cursor") if key else None
@@ -74,7 +81,9 @@ async def list_gauges(
 
 
 @get(f"{ESTABLISHMENT}/gauges/{{gauge_id:str}}", **needs("catalog:write"), summary="Read a shared gauge")
-async def read_gauge(principal: Principal, database: Database, gauge_id: str) -> SharedGauge:
+async def read_gauge(
+    principal: NamedDependency[Principal], database: NamedDependency[Database], gauge_id: FromPath[str]
+) -> SharedGauge:
     wanted = path_id(gauge_id)
     found = await database.read(
         principal.tenant, lambda session: queries.shared_gauge(session, principal.tenant, wanted)
@@ -85,7 +94,12 @@ async def read_gauge(principal: Principal, database: Database, gauge_id: str) ->
 
 
 @patch(f"{ESTABLISHMENT}/gauges/{{gauge_id:str}}", **needs("catalog:write"), summary="Change a shared gauge")
-async def change_gauge(principal: Principal, database: Database, gauge_id: str, data: GaugeChange) -> ChangedGauge:
+async def change_gauge(
+    principal: NamedDependency[Principal],
+    database: NamedDependency[Database],
+    gauge_id: FromPath[str],
+    data: JSONBody[GaugeChange],
+) -> ChangedGauge:
     wanted = path_id(gauge_id)
     gauge, affected = await database.write(
         principal.tenant,

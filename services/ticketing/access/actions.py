@@ -53,7 +53,9 @@ async def create_api_key(
         )
     )
     await append(
-        session, establishment_id, NewEvent("api_key.created", f"api_key:{key_id}", {"name": new.name, "scopes": scopes})
+        session,
+        establishment_id,
+        NewEvent("api_key.created", f"api_key:{key_id}", {"name": new.name, "scopes": scopes}),
     )
     return ApiKeySecret(id=key_id, name=new.name, scopes=scopes, secret=secret, expires_at=new.expires_at)
 

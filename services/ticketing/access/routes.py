@@ -2,6 +2,8 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, SkipValidation
 
 from services.kit.clock import Clock
 from services.kit.database import Database, WriteSession
@@ -22,7 +24,6 @@ from services.ticketing.establishments.queries import Establishment, Profile, pr
 from services.ticketing.site import Site
 
 
-
 class FoundedEstablishment(msgspec.Struct, frozen=True):
     """The new establishment with its first admin key."""
 
@@ -35,10 +36,10 @@ class FoundedEstablishment(msgspec.Struct, frozen=True):
 @post("/v1/establishments", **needs("operator"), summary="Found an establishment; answers its first admin key")
 async def found(
     request: Request[Any, Any, Any],
-    once: OnceOnly,
-    clock: Clock,
-    site: Site,
-    data: NewEstablishment,
+    once: NamedDependency[OnceOnly],
+    clock: NamedDependency[SkipValidation[Clock]],
+    site: NamedDependency[Site],
+    data: JSONBody[NewEstablishment],
     idempotency: IdempotencyHeader = None,
 ) -> Response[FoundedEstablishment]:
     key = await idempotency_key(request)
@@ -63,11 +64,11 @@ def _founded(establishment: Establishment, secret: ApiKeySecret) -> FoundedEstab
 @post(f"{ESTABLISHMENT}/api-keys", **needs("admin"), summary="Make an API key; its secret is shown only now")
 async def create_key(
     request: Request[Any, Any, Any],
-    principal: Principal,
-    once: OnceOnly,
-    clock: Clock,
-    site: Site,
-    data: NewApiKey,
+    principal: NamedDependency[Principal],
+    once: NamedDependency[OnceOnly],
+    clock: NamedDependency[SkipValidation[Clock]],
+    site: NamedDependency[Site],
+    data: JSONBody[NewApiKey],
     idempotency: IdempotencyHeader = None,
 ) -> Response[ApiKeySecret]:
     async def action(session: WriteSession) -> Answer:
@@ -78,7 +79,7 @@ async def create_key(
 
 @get(f"{ESTABLISHMENT}/api-keys", **needs("admin"), summary="API keys, without their secrets")
 async def list_keys(
-    principal: Principal, database: Database, limit: Limit = 50, cursor: Cursor = None
+    principal: NamedDependency[Principal], database: NamedDependency[Database], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ApiKeyCard]:
     start = after(cursor, 1)
     last = body_id(start[0], "/cursor") if start else None
@@ -89,7 +90,9 @@ async def list_keys(
 
 
 @delete(f"{ESTABLISHMENT}/api-keys/{{key_id:str}}", **needs("admin"), summary="Revoke an API key", status_code=204)
-async def delete_key(principal: Principal, database: Database, key_id: str) -> None:
+async def delete_key(
+    principal: NamedDependency[Principal], database: NamedDependency[Database], key_id: FromPath[str]
+) -> None:
     revoked = path_id(key_id)
     await database.write(principal.tenant, lambda session: revoke_api_key(session, principal.tenant, revoked))
 

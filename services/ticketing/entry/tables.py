@@ -23,6 +23,10 @@ scans = sa.Table(
     reference("earlier_gate_id", nullable=True),
     moment("scanned_at"),
     moment("recorded_at", default_now=True),
+    # Of the code as it was sent: tells a scan that is repeated from another one under the same id.
+    sa.Column("code_hash", sa.LargeBinary, nullable=False),
+    # The answer as it was given, for the scan that is sent again: by then the ticket may look different.
+    sa.Column("answer", sa.Text, nullable=False),
     sa.CheckConstraint("direction IN ('in', 'out')", name="direction"),
     sa.CheckConstraint("outcome IN ('admitted', 'refused')", name="outcome"),
     sa.Index(None, "establishment_id", "ticket_id"),

@@ -3,11 +3,13 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import UNSET, UnsetType
 from sqlalchemy.exc import IntegrityError
 
 from services.kit.database import WriteSession, violates
 from services.kit.errors import Conflict, Invalid
 from services.kit.money import Currency
+from services.kit.rows import changes
 from services.kit.texts import Language, Texts
 from services.kit.zones import checked_zone
 from services.ticketing.establishments.queries import Establishment, find_establishment
@@ -42,7 +44,9 @@ class NewEstablishment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     registration_number: ShortText = ""
     contact_email: Email = ""
     accent_colour: Colour = "#1d3557"
-    payment_methods: list[PaymentMethod] = ["free", "stripe", "on_site"]
+    payment_methods: Annotated[list[PaymentMethod], msgspec.Meta(max_length=4)] = msgspec.field(
+        default_factory=lambda: ["free", "stripe", "on_site"]
+    )
     stripe_account: Annotated[str, msgspec.Meta(pattern="^(acct_[A-Za-z0-9]{1,60})?$")] = ""
     hold_minutes: Minutes = 15
     extension_minutes: Minutes = 10
@@ -53,20 +57,18 @@ class NewEstablishment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EstablishmentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Only the fields sent are changed."""
 
-    name: Texts | msgspec.UnsetType = msgspec.UNSET
-    languages: Annotated[list[Language], msgspec.Meta(min_length=1, max_length=10)] | msgspec.UnsetType = msgspec.UNSET
-    legal_name: ShortText | msgspec.UnsetType = msgspec.UNSET
-    registration_number: ShortText | msgspec.UnsetType = msgspec.UNSET
-    contact_email: Email | msgspec.UnsetType = msgspec.UNSET
-    accent_colour: Colour | msgspec.UnsetType = msgspec.UNSET
-    payment_methods: list[PaymentMethod] | msgspec.UnsetType = msgspec.UNSET
-    stripe_account: Annotated[str, msgspec.Meta(pattern="^(acct_[A-Za-z0-9]{1,60})?$")] | msgspec.UnsetType = (
-        msgspec.UNSET
-    )
-    hold_minutes: Minutes | msgspec.UnsetType = msgspec.UNSET
-    extension_minutes: Minutes | msgspec.UnsetType = msgspec.UNSET
-    cancellation_hours_before: Hours | None | msgspec.UnsetType = msgspec.UNSET
-    exchange_hours_before: Hours | None | msgspec.UnsetType = msgspec.UNSET
+    name: Texts | UnsetType = UNSET
+    languages: Annotated[list[Language], msgspec.Meta(min_length=1, max_length=10)] | UnsetType = UNSET
+    legal_name: ShortText | UnsetType = UNSET
+    registration_number: ShortText | UnsetType = UNSET
+    contact_email: Email | UnsetType = UNSET
+    accent_colour: Colour | UnsetType = UNSET
+    payment_methods: list[PaymentMethod] | UnsetType = UNSET
+    stripe_account: Annotated[str, msgspec.Meta(pattern="^(acct_[A-Za-z0-9]{1,60})?$")] | UnsetType = UNSET
+    hold_minutes: Minutes | UnsetType = UNSET
+    extension_minutes: Minutes | UnsetType = UNSET
+    cancellation_hours_before: Hours | None | UnsetType = UNSET
+    exchange_hours_before: Hours | None | UnsetType = UNSET
 
 
 async def create_establishment(session: WriteSession, establishment_id: UUID, new: NewEstablishment) -> Establishment:
@@ -91,7 +93,7 @@ async def create_establishment(session: WriteSession, establishment_id: UUID, ne
 async def change_establishment(
     session: WriteSession, establishment_id: UUID, change: EstablishmentChange
 ) -> Establishment:
-    values = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET}
+    values = changes(change)
     if not values:
         raise Invalid("Send at least one field to change.")
     await session.run(sa.update(establishments).where(establishments.c.id == establishment_id).values(**values))

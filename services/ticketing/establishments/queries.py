@@ -1,10 +1,12 @@
-from typing import Any
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
-from services.kit.database import ReadSession
+from services.kit.database import Database, ReadSession
+from services.kit.errors import NotFound
+from services.kit.recent import Recent
+from services.kit.rows import to_struct
 from services.ticketing.contract import EstablishmentCard
 from services.ticketing.establishments.tables import establishments
 
@@ -60,17 +62,26 @@ async def find_establishment(session: ReadSession, reference: str | UUID) -> Est
     except ValueError:
         wanted = establishments.c.slug == reference
     row = await session.first(sa.select(establishments).where(wanted))
-    return _establishment(row) if row else None
+    return to_struct(row, Establishment) if row else None
 
 
 async def list_establishments(session: ReadSession) -> list[EstablishmentCard]:
     rows = await session.all(sa.select(establishments).order_by(establishments.c.slug))
-    return [msgspec.convert(_establishment(row), EstablishmentCard, from_attributes=True) for row in rows]
-
-
-def _establishment(row: sa.Row[Any]) -> Establishment:
-    return msgspec.convert(row._mapping, Establishment)  # noqa: SLF001 - SQLAlchemy's public name for it
+    return [to_struct(row, EstablishmentCard) for row in rows]
 
 
 async def list_ids(session: ReadSession) -> list[UUID]:
     return [row.id for row in await session.all(sa.select(establishments.c.id).order_by(establishments.c.id))]
+
+
+class Establishments(Recent[UUID, Establishment]):
+    """Each establishment's own row, at most a second old. Raises `NotFound`."""
+
+    def __init__(self, database: Database) -> None:
+        async def load(establishment_id: UUID) -> Establishment:
+            found = await database.read_instance(lambda session: find_establishment(session, establishment_id))
+            if found is None:
+                raise NotFound
+            return found
+
+        super().__init__(load, max_age_seconds=1)

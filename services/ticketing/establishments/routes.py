@@ -1,4 +1,6 @@
 from litestar import get, patch
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 
 from services.kit.database import Database
 from services.kit.errors import NotFound
@@ -9,7 +11,7 @@ from services.ticketing.establishments.queries import Profile, find_establishmen
 
 
 @get(ESTABLISHMENT, **public(), summary="The public profile of an establishment")
-async def show(principal: Principal, database: Database) -> Profile:
+async def show(principal: NamedDependency[Principal], database: NamedDependency[Database]) -> Profile:
     found = await database.read_instance(lambda session: find_establishment(session, principal.tenant))
     if found is None:
         raise NotFound
@@ -17,7 +19,9 @@ async def show(principal: Principal, database: Database) -> Profile:
 
 
 @patch(ESTABLISHMENT, **needs("admin"), summary="Change how the establishment presents itself and sells")
-async def change(principal: Principal, database: Database, data: EstablishmentChange) -> Profile:
+async def change(
+    principal: NamedDependency[Principal], database: NamedDependency[Database], data: JSONBody[EstablishmentChange]
+) -> Profile:
     changed = await database.write(
         principal.tenant, lambda session: change_establishment(session, principal.tenant, data)
     )

@@ -1,4 +1,8 @@
-"""Appending to an establishment's event log. Whoever appends holds the lock of its head."""
+"""Appending to an establishment's event log. Whoever appends holds the lock of its head.
+
+Orders, tickets and payments change only under that lock, taken first: so no two of their transactions can wait for
+each other. What touches none of them (the catalogue, keys) appends at its end.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -82,19 +86,17 @@ INSERT_EVENTS = ending_with_head(EVENT_INSERT)
 
 async def open_ledger(session: WriteSession, establishment_id: UUID) -> None:
     """The head of a new establishment."""
-    await session.run(
-        sa.insert(ledger_heads).values(establishment_id=establishment_id, last_hash=GENESIS)
-    )
+    await session.run(sa.insert(ledger_heads).values(establishment_id=establishment_id, last_hash=GENESIS))
 
 
 async def lock_head(session: WriteSession, establishment_id: UUID) -> Head:
-    """Locked late and once per transaction: it is the last lock of every action (docs/concurrency.md)."""
+    """The first lock of whatever touches orders, tickets or payments (docs/concurrency.md)."""
     row = (await session.fetch(LOCK_HEAD, establishment_id))[0]
     return Head(row["last_sequence"], row["last_hash"], row["last_ticket_number"], row["now"])
 
 
-async def append(session: WriteSession, establishment_id: UUID, *new: NewEvent) -> None:
-    """Appends events of an action that is not batched. Call it last: it takes the establishment's lock."""
-    head = await lock_head(session, establishment_id)
+async def append(session: WriteSession, establishment_id: UUID, *new: NewEvent, head: Head | None = None) -> None:
+    """Appends events of an action that is not batched; `head` if the action has locked it already."""
+    head = head or await lock_head(session, establishment_id)
     rows = [event_row(head.chain(event)) for event in new]
     await INSERT_EVENTS.run(session, establishment_id, [rows], *head.position())

@@ -1,6 +1,7 @@
 from typing import Annotated
 
 from litestar import get
+from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from services.kit.database import Database
@@ -13,10 +14,10 @@ After = Annotated[int, QueryParameter(ge=0, le=2**62, description="The last sequ
 
 
 @get(f"{ESTABLISHMENT}/events", **needs("admin"), summary="The event log, in order and without gaps")
-async def list_events(principal: Principal, database: Database, after: After = 0, limit: Limit = 50) -> EventPage:
-    return await database.read(
-        principal.tenant, lambda session: events_after(session, principal.tenant, after, limit)
-    )
+async def list_events(
+    principal: NamedDependency[Principal], database: NamedDependency[Database], after: After = 0, limit: Limit = 50
+) -> EventPage:
+    return await database.read(principal.tenant, lambda session: events_after(session, principal.tenant, after, limit))
 
 
 handlers = [list_events]

@@ -26,9 +26,7 @@ orders = sa.Table(
     moment("created_at"),
     moment("confirmed_at", nullable=True),
     sa.UniqueConstraint("establishment_id", "reference"),
-    sa.CheckConstraint(
-        "status IN ('held', 'awaiting_payment', 'confirmed', 'cancelled', 'expired')", name="status"
-    ),
+    sa.CheckConstraint("status IN ('held', 'awaiting_payment', 'confirmed', 'cancelled', 'expired')", name="status"),
     sa.CheckConstraint("total_minor >= 0", name="total"),
     sa.Index(None, "establishment_id", "created_at", "id"),
     sa.Index("ix_orders_email", "establishment_id", "customer_email", postgresql_where=sa.text("customer_email <> ''")),
@@ -94,6 +92,4 @@ place_returns = sa.Table(
 )
 
 # How far the reconciler has compared inventory's sales with our settlements.
-reconciler_cursors = sa.Table(
-    "reconciler_cursors", metadata, establishment_column(), moment("compared_until")
-)
+reconciler_cursors = sa.Table("reconciler_cursors", metadata, establishment_column(), moment("compared_until"))

@@ -21,14 +21,25 @@ payments = sa.Table(
     sa.Column("url", sa.Text, nullable=False, server_default=""),
     moment("created_at", default_now=True),
     moment("paid_at", nullable=True),
+    # Its order was confirmed, or the money is on its way back: until then a job looks after it.
+    moment("settled_at", nullable=True),
     tenant_key(SCHEMA, "order_id", "orders"),
     sa.CheckConstraint("status IN ('pending', 'due', 'paid', 'failed', 'expired')", name="status"),
     sa.CheckConstraint("refunded_minor >= 0 AND refunded_minor <= amount_minor", name="never_over_refunded"),
     sa.Index(None, "establishment_id", "order_id"),
     sa.Index(
-        "ix_payments_checkout", "establishment_id", "checkout_reference", postgresql_where=sa.text("checkout_reference <> ''")
+        "ix_payments_checkout",
+        "establishment_id",
+        "checkout_reference",
+        postgresql_where=sa.text("checkout_reference <> ''"),
     ),
     sa.Index("ix_payments_pending", "establishment_id", "created_at", postgresql_where=sa.text("status = 'pending'")),
+    sa.Index(
+        "ix_payments_unsettled",
+        "establishment_id",
+        "paid_at",
+        postgresql_where=sa.text("status = 'paid' AND settled_at IS NULL"),
+    ),
 )
 
 refunds = sa.Table(

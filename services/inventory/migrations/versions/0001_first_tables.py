@@ -5,7 +5,8 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 from services.inventory.instance_level import FUNCTIONS
-from services.kit.migrations import ALL_PRIVILEGES, fence
+from services.kit.migrations import fence
+from services.kit.tenancy import ALL_PRIVILEGES
 
 revision = "0001"
 down_revision = None
@@ -237,7 +238,7 @@ def upgrade() -> None:
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("local_date", sa.Date(), nullable=False),
         sa.Column("gauge_ids", postgresql.ARRAY(sa.UUID()), nullable=False),
-        sa.Column("removed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["establishment_id", "offer_id"],
             ["inventory.schedules.establishment_id", "inventory.schedules.offer_id"],
@@ -266,7 +267,7 @@ def upgrade() -> None:
         ["establishment_id", "offer_id", "starts_at"],
         unique=True,
         schema="inventory",
-        postgresql_where=sa.text("NOT removed"),
+        postgresql_where=sa.text("removed_at IS NULL"),
     )
     for table in TENANT_TABLES:
         fence(table, "inventory", "parvis_inventory", ALL_PRIVILEGES)

@@ -4,7 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from services.kit.migrations import ALL_PRIVILEGES, fence
+from services.kit.migrations import fence
+from services.kit.tenancy import ALL_PRIVILEGES
 from services.ticketing.instance_level import INSTANCE_STATEMENTS
 
 # What was written stays: the services may add to these tables and change nothing.
@@ -241,6 +242,8 @@ def upgrade() -> None:
         sa.Column("earlier_gate_id", sa.UUID(), nullable=True),
         sa.Column("scanned_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
         sa.CheckConstraint("direction IN ('in', 'out')", name=op.f("ck_scans_direction")),
         sa.CheckConstraint("outcome IN ('admitted', 'refused')", name=op.f("ck_scans_outcome")),
         sa.PrimaryKeyConstraint("establishment_id", "id", name=op.f("pk_scans")),
@@ -392,6 +395,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("paid_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "status IN ('pending', 'due', 'paid', 'failed', 'expired')", name=op.f("ck_payments_status")
         ),
@@ -428,6 +432,14 @@ def upgrade() -> None:
         unique=False,
         schema="ticketing",
         postgresql_where=sa.text("status = 'pending'"),
+    )
+    op.create_index(
+        "ix_payments_unsettled",
+        "payments",
+        ["establishment_id", "paid_at"],
+        unique=False,
+        schema="ticketing",
+        postgresql_where=sa.text("status = 'paid' AND settled_at IS NULL"),
     )
     op.create_table(
         "tickets",

@@ -49,7 +49,7 @@ class StandIn:
         return found
 
     async def close(self) -> None:
-        await self._http_client.close_async()
+        await self._http_client.close_async()  # type: ignore[no-untyped-call]  # the SDK leaves it unannotated
 
 
 class Receiver:

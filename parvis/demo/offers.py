@@ -1,0 +1,186 @@
+"""Three invented establishments, as an establishment's own staff would configure them through the API."""
+
+from datetime import date, timedelta
+from typing import Any
+
+DAYS = 62
+EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
+
+
+def establishments(today: date) -> list[dict[str, Any]]:
+    """`calendars` begin today and end two months later. JSON bodies, hence the loose type."""
+    return [_museum(today), _castle(today), _theatre(today)]
+
+
+def _museum(today: date) -> dict[str, Any]:
+    return {
+        "profile": _profile("musee-des-horizons", "Musée des Horizons", "Museum of Horizons", "#1d4e89"),
+        "venue": {
+            "name": {"fr": "Musée des Horizons", "en": "Museum of Horizons"},
+            "address": "1 place de l’Exemple, 00000 Valombre",
+            "timezone": "Europe/Paris",
+            "gates": ["Entrée principale", "Entrée du jardin"],
+        },
+        "gauges": [],
+        "offers": [
+            {
+                "offer": {
+                    "name": {"fr": "Lumières du Nord, exposition", "en": "Northern Lights, exhibition"},
+                    "description": {
+                        "fr": "Cent tableaux, une entrée toutes les demi-heures.",
+                        "en": "A hundred paintings, an entry every half hour.",
+                    },
+                    "kind": "timed",
+                    "sales": {"late_entry_minutes": 20},
+                    "published": True,
+                },
+                "tariffs": [
+                    _tariff("Plein tarif", "Full price", 1500, 1000),
+                    _tariff(
+                        "Tarif réduit", "Reduced", 1100, 1000, proof=("Carte d’étudiant ou de chômeur", "Student card")
+                    ),
+                    _tariff("Moins de 26 ans", "Under 26", 0, 1000, max_age=25, proof=("Pièce d’identité", "Identity")),
+                ],
+                "calendar": _calendar(today, "09:00", "17:30", every=30, duration=90, capacity=40),
+            },
+            {
+                "offer": {
+                    "name": {"fr": "Collections et jardin, billet du jour", "en": "Collections and garden, day ticket"},
+                    "description": {"fr": "Entrée à toute heure.", "en": "Enter at any time."},
+                    "kind": "open",
+                    "published": True,
+                },
+                "tariffs": [
+                    _tariff("Plein tarif", "Full price", 900, 1000),
+                    _tariff("Gratuit", "Free", 0, 1000),
+                ],
+                "calendar": _calendar(today, "00:00", "00:00", every=1440, duration=1439, capacity=2000),
+            },
+        ],
+    }
+
+
+def _castle(today: date) -> dict[str, Any]:
+    return {
+        "profile": _profile("chateau-de-valombre", "Château de Valombre", "Valombre Castle", "#6b2737"),
+        "venue": {
+            "name": {"fr": "Château de Valombre", "en": "Valombre Castle"},
+            "address": "Route du Donjon, 00000 Valombre",
+            "timezone": "Europe/Paris",
+            "gates": ["Pont-levis"],
+        },
+        "gauges": [
+            {"name": {"fr": "Ascenseur du donjon", "en": "Lift of the keep"}, "capacity": 12, "per": "slot_start"}
+        ],
+        "offers": [
+            {
+                "offer": _tour("Visite guidée du donjon, en français", "Guided tour of the keep, in French"),
+                "tariffs": [
+                    _tariff("Plein tarif", "Full price", 1300, 1000),
+                    _tariff("Enfant", "Child", 700, 1000, max_age=17),
+                ],
+                "calendar": _calendar(today, "10:00", "17:00", every=60, duration=50, capacity=12),
+            },
+            {
+                "offer": _tour("Visite guidée du donjon, en anglais", "Guided tour of the keep, in English"),
+                "tariffs": [_tariff("Plein tarif", "Full price", 1300, 1000)],
+                "calendar": _calendar(today, "11:00", "16:00", every=60, duration=50, capacity=12),
+            },
+        ],
+    }
+
+
+def _theatre(today: date) -> dict[str, Any]:
+    return {
+        "profile": _profile("theatre-de-la-lanterne", "Théâtre de la Lanterne", "Lantern Theatre", "#2f5233"),
+        "venue": {
+            "name": {"fr": "Grande salle", "en": "Main hall"},
+            "address": "12 rue du Rideau, 00000 Valombre",
+            "timezone": "Europe/Paris",
+            "gates": ["Foyer"],
+        },
+        "gauges": [],
+        "offers": [
+            {
+                "offer": {
+                    "name": {"fr": "La Nuit des marées, comédie", "en": "The Night of Tides, a comedy"},
+                    "description": {"fr": "Deux heures sans entracte.", "en": "Two hours without an interval."},
+                    "kind": "timed",
+                    "sales": {"early_entry_minutes": 60, "late_entry_minutes": 10},
+                    "published": True,
+                },
+                "tariffs": [
+                    _tariff("Plein tarif", "Full price", 2800, 550),
+                    _tariff(
+                        "Moins de 28 ans", "Under 28", 1400, 550, max_age=27, proof=("Pièce d’identité", "Identity")
+                    ),
+                ],
+                "calendar": {
+                    **_calendar(today, "20:00", "20:00", every=60, duration=120, capacity=280),
+                    "weekdays": [2, 3, 4, 5, 6],
+                },
+            }
+        ],
+    }
+
+
+def _profile(slug: str, french: str, english: str, colour: str) -> dict[str, Any]:
+    return {
+        "slug": slug,
+        "name": {"fr": french, "en": english},
+        "country": "FR",
+        "timezone": "Europe/Paris",
+        "currency": "EUR",
+        "languages": ["fr", "en"],
+        "legal_name": f"{french} (démonstration)",
+        "contact_email": f"contact@{slug}.example",
+        "accent_colour": colour,
+        "stripe_account": f"acct_{''.join(letter for letter in slug if letter.isalpha())}",
+    }
+
+
+def _tour(french: str, english: str) -> dict[str, Any]:
+    return {
+        "name": {"fr": french, "en": english},
+        "description": {"fr": "Les groupes partagent un ascenseur de 12 places.", "en": "Tours share a lift of 12."},
+        "kind": "timed",
+        "sales": {"late_entry_minutes": 5},
+        "published": True,
+    }
+
+
+def _tariff(
+    french: str,
+    english: str,
+    price_minor: int,
+    vat_rate_bp: int,
+    *,
+    max_age: int | None = None,
+    proof: tuple[str, str] | None = None,
+) -> dict[str, Any]:
+    eligibility: dict[str, Any] = {}
+    if max_age is not None:
+        eligibility["max_age"] = max_age
+    if proof is not None:
+        eligibility["proof"] = {"fr": proof[0], "en": proof[1]}
+    return {
+        "name": {"fr": french, "en": english},
+        "price": {"amount": price_minor, "currency": "EUR"},
+        "vat_rate_bp": vat_rate_bp,
+        "eligibility": eligibility,
+    }
+
+
+def _calendar(
+    today: date, first_start: str, last_start: str, *, every: int, duration: int, capacity: int
+) -> dict[str, Any]:
+    return {
+        "valid_from": today.isoformat(),
+        "valid_until": (today + timedelta(days=DAYS)).isoformat(),
+        "weekdays": EVERY_DAY,
+        "first_start": first_start,
+        "last_start": last_start,
+        "every_minutes": every,
+        "duration_minutes": duration,
+        "capacity": capacity,
+    }

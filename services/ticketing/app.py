@@ -1,0 +1,101 @@
+"""Ticketing's HTTP side: its share of the public API, and its contract for the gateway."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.di import Provide
+
+from services.inventory.contract import Inventory
+from services.kit.clock import Clock
+from services.kit.database import Database
+from services.kit.idempotency import OnceOnly
+from services.kit.rpc import internal_handler
+from services.kit.sealing import Sealer
+from services.kit.web import service_app
+from services.ticketing.access import routes as access
+from services.ticketing.catalog import routes as catalog
+from services.ticketing.catalog.queries import Catalogues
+from services.ticketing.client import METHODS
+from services.ticketing.contract import Ticketing
+from services.ticketing.entry import routes as entry
+from services.ticketing.entry.desk import EntryDesk
+from services.ticketing.establishments import routes as establishments
+from services.ticketing.establishments.queries import Establishments
+from services.ticketing.ledger import routes as ledger
+from services.ticketing.orders import routes as orders
+from services.ticketing.orders import ticket_routes
+from services.ticketing.orders.checkout import Resources
+from services.ticketing.orders.desk import OrderDesk
+from services.ticketing.payments.provider import PaymentProvider
+from services.ticketing.site import Site
+from services.ticketing.tables import idempotency_keys
+from services.ticketing.tickets.documents.pool import RenderPool
+from services.ticketing.tickets.signing import Keyrings
+
+
+def resources(database: Database, inventory: Inventory, *, site: Site, clock: Clock) -> Resources:
+    """What the verbs of orders work with; the worker makes its own."""
+    sealer = Sealer(site.secret)
+    return Resources(
+        database=database,
+        inventory=inventory,
+        once=OnceOnly(database, idempotency_keys, sealer),
+        clock=clock,
+        site=site,
+        establishments=Establishments(database),
+        catalogues=Catalogues(database),
+        keyrings=Keyrings(database, sealer),
+    )
+
+
+def create_app(made: Resources, *, ticketing: Ticketing, provider: PaymentProvider | None = None) -> Litestar:
+    desk = OrderDesk(made, provider)
+    gate = EntryDesk(made.database, made.clock)
+    renders = RenderPool()
+    sealer = Sealer(made.site.secret)
+
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncIterator[None]:
+        yield
+        # Answers what was accepted before the connections close.
+        await desk.close()
+        await gate.close()
+        renders.close()
+        if provider is not None:
+            await provider.close()
+        await made.database.close()
+
+    provided: dict[str, object] = {
+        "database": made.database,
+        "inventory": made.inventory,
+        "once": made.once,
+        "clock": made.clock,
+        "site": made.site,
+        "sealer": sealer,
+        "establishments": made.establishments,
+        "catalogues": made.catalogues,
+        "keyrings": made.keyrings,
+        "orders": desk,
+        "entry": gate,
+        "renders": renders,
+    }
+    return service_app(
+        "Parvis ticketing",
+        [
+            *establishments.handlers,
+            *access.handlers,
+            *catalog.handlers,
+            *orders.handlers,
+            *ticket_routes.handlers,
+            *entry.handlers,
+            *ledger.handlers,
+            internal_handler(ticketing, METHODS),
+        ],
+        dependencies={name: Provide(_always(value), sync_to_thread=False) for name, value in provided.items()},
+        lifespan=[running],
+    )
+
+
+def _always(value: object) -> Callable[[], object]:
+    return lambda: value

@@ -1,0 +1,66 @@
+"""Everything that can be asked of orders, in one place that routes and other faces are handed."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+
+from services.kit.idempotency import Answer, IdempotencyKey
+from services.kit.principal import Principal
+from services.ticketing.orders.after_sales import AfterSales
+from services.ticketing.orders.cashier import Cashier
+from services.ticketing.orders.checkout import Checkout, Resources
+from services.ticketing.orders.queries import Order
+from services.ticketing.orders.requests import Confirmation, NewOrder
+from services.ticketing.orders.rules import IMMEDIATE
+from services.ticketing.orders.views import OrderView
+from services.ticketing.payments.provider import PaymentProvider
+
+
+class OrderId(msgspec.Struct, frozen=True):
+    """The one field of an answer that is read back."""
+
+    id: UUID
+
+
+class OrderDesk:
+    def __init__(self, resources: Resources, provider: PaymentProvider | None) -> None:
+        self.checkout = Checkout(resources)
+        self.cashier = Cashier(self.checkout, provider)
+        self.after_sales = AfterSales(self.checkout, self.cashier)
+        self._once = resources.once
+
+    async def create(self, principal: Principal, new: NewOrder, key: IdempotencyKey | None) -> Answer:
+        """In one call or the first step of several. The same key again gets the first answer."""
+        if key is None:
+            return await self._create(principal, new, None)
+        with self._once.running(principal.tenant, key):
+            return await self._create(principal, new, key)
+
+    async def confirm(
+        self, principal: Principal, order: Order, wanted: Confirmation, key: IdempotencyKey | None
+    ) -> Answer:
+        if key and (given := await self._once.replayed(principal.tenant, key)):
+            return given
+        if wanted.payment_method in IMMEDIATE:
+            return await self.checkout.confirm(principal, order, wanted, key)
+        return await self.cashier.pay(principal, order, wanted, key, status=200)
+
+    async def read(self, tenant: UUID, order_id: UUID) -> Order:
+        return await self.checkout.read(tenant, order_id)
+
+    async def presenter(self, principal: Principal) -> Callable[[Order], OrderView]:
+        return await self.checkout.presenter(principal)
+
+    async def close(self) -> None:
+        await self.checkout.close()
+
+    async def _create(self, principal: Principal, new: NewOrder, key: IdempotencyKey | None) -> Answer:
+        answer = await self.checkout.create(principal, new, key)
+        if new.confirm is None or new.confirm.payment_method in IMMEDIATE:
+            return answer
+        order_id = msgspec.json.decode(answer.body, type=OrderId).id
+        order = await self.read(principal.tenant, order_id)
+        if order.status == "confirmed":
+            return answer
+        return await self.cashier.pay(principal, order, new.confirm, key, status=201)

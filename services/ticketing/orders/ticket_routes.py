@@ -1,0 +1,136 @@
+"""Tickets as data, page, image and calendar entry. They are reached like the order that they belong to."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from services.kit.database import Database, WriteSession
+from services.kit.errors import NotFound
+from services.kit.ids import path_id
+from services.kit.paging import Page
+from services.kit.principal import Principal
+from services.kit.sealing import Sealer
+from services.kit.web import ESTABLISHMENT, needs, public
+from services.ticketing.orders.desk import OrderDesk
+from services.ticketing.orders.documents import ticket_documents
+from services.ticketing.orders.queries import Order
+from services.ticketing.orders.routes import reachable
+from services.ticketing.tickets.documents import calendar_entry, qr
+from services.ticketing.tickets.documents.document import TicketDocument
+from services.ticketing.tickets.documents.pool import RenderPool
+from services.ticketing.tickets.queries import Ticket, TicketView, find_ticket, ticket_view
+from services.ticketing.tickets.signing import Keyrings, SigningKeyCard, list_signing_keys, rotate_signing_key
+
+TICKETS = f"{ESTABLISHMENT}/tickets"
+FORMATS = ("pdf", "svg", "ics")
+
+
+@get(f"{TICKETS}/{{ticket_id:str}}", **public(), summary="A ticket; with .pdf, .svg or .ics behind the id as a file")
+async def show_ticket(
+    principal: NamedDependency[Principal],
+    database: NamedDependency[Database],
+    orders: NamedDependency[OrderDesk],
+    renders: NamedDependency[RenderPool],
+    ticket_id: FromPath[str],
+) -> Response[TicketView]:
+    bare, _, extension = ticket_id.partition(".")
+    if extension and extension not in FORMATS:
+        raise NotFound
+    wanted, tenant = path_id(bare), principal.tenant
+    ticket = await database.read(tenant, lambda session: find_ticket(session, tenant, wanted))
+    order = await reachable(principal, orders, str(ticket.order_id), "orders:read")
+    if not extension:
+        return Response(await _view(orders, principal, ticket, order))
+    return await _file(orders, renders, principal, order, [ticket], extension)
+
+
+@get(
+    f"{ESTABLISHMENT}/orders/{{order_id:str}}/tickets.pdf",
+    **public(),
+    summary="All valid tickets of an order, to print",
+)
+async def show_order_tickets(
+    principal: NamedDependency[Principal],
+    orders: NamedDependency[OrderDesk],
+    renders: NamedDependency[RenderPool],
+    order_id: FromPath[str],
+) -> Response[bytes]:
+    order = await reachable(principal, orders, order_id, "orders:read")
+    valid = [ticket for ticket in order.tickets if ticket.status == "valid"]
+    if not valid:
+        raise NotFound
+    return await _file(orders, renders, principal, order, valid, "pdf")
+
+
+@get(f"{ESTABLISHMENT}/signing-keys", **public(), summary="The public keys that verify ticket codes")
+async def show_signing_keys(
+    principal: NamedDependency[Principal], database: NamedDependency[Database]
+) -> Page[SigningKeyCard]:
+    tenant = principal.tenant
+    cards = await database.read(tenant, lambda session: list_signing_keys(session, tenant))
+    return Page(items=cards, next_cursor=None)
+
+
+@post(f"{ESTABLISHMENT}/signing-keys", **needs("admin"), summary="Sign new tickets with a new key")
+async def rotate_key(
+    principal: NamedDependency[Principal],
+    database: NamedDependency[Database],
+    sealer: NamedDependency[Sealer],
+    keyrings: NamedDependency[Keyrings],
+) -> SigningKeyCard:
+    tenant = principal.tenant
+
+    async def rotate(session: WriteSession) -> SigningKeyCard:
+        return await rotate_signing_key(session, sealer, tenant)
+
+    card = await database.write(tenant, rotate)
+    keyrings.forget(tenant)
+    return card
+
+
+async def _view(
+    orders: NamedDependency[OrderDesk], principal: NamedDependency[Principal], ticket: Ticket, order: Order
+) -> TicketView:
+    resources = orders.checkout.resources
+    keyring = await resources.keyrings.get(principal.tenant)
+    catalogue = await resources.catalogues.get(principal.tenant)
+    return ticket_view(ticket, keyring, catalogue, order.currency)
+
+
+async def _file(
+    orders: NamedDependency[OrderDesk],
+    renders: NamedDependency[RenderPool],
+    principal: NamedDependency[Principal],
+    order: Order,
+    chosen: Sequence[Ticket],
+    extension: str,
+) -> Response[Any]:
+    documents = await _documents(orders, principal, order, chosen)
+    name = f"{order.reference}-{chosen[0].number}.{extension}"
+    headers = {"content-disposition": f'inline; filename="{name}"', "cache-control": "private, no-store"}
+    if extension == "svg":
+        return Response(qr.svg(documents[0].code), media_type="image/svg+xml", headers=headers)
+    if extension == "ics":
+        entry = calendar_entry.ics(documents, order.language)
+        return Response(entry, media_type="text/calendar; charset=utf-8", headers=headers)
+    return Response(await renders.render(documents, order.language), media_type="application/pdf", headers=headers)
+
+
+async def _documents(
+    orders: OrderDesk, principal: Principal, order: Order, chosen: Sequence[Ticket]
+) -> list[TicketDocument]:
+    resources = orders.checkout.resources
+    tenant = principal.tenant
+    return ticket_documents(
+        order,
+        chosen,
+        await resources.establishments.get(tenant),
+        await resources.catalogues.get(tenant),
+        await resources.keyrings.get(tenant),
+    )
+
+
+handlers = [show_ticket, show_order_tickets, show_signing_keys, rotate_key]
