@@ -16,12 +16,14 @@ from parvis.demo.offers import establishments
 from parvis.errors import CannotProceed
 from parvis.settings import Settings
 from services.kit.database import Database
+from services.kit.telemetry import configure_logging
 from services.ticketing.access.actions import create_operator_key
 from services.ticketing.entry.devices.actions import create_device
 
 
 async def create(settings: Settings) -> None:
     """Idempotent: what is there stays; the addresses, which change with each start, are written again."""
+    configure_logging(settings.log_level)
     if not settings.data:
         raise CannotProceed("The demo needs a data folder for its keys: parvis up --demo.")
     file = Path(settings.data) / "demo.json"

@@ -10,7 +10,9 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 def to_struct(row: sa.Row[Any], type_: type[Struct]) -> Struct:
     """The columns that `type_` has fields for; a value of another type is an error here, not further on."""
-    return msgspec.convert(dict(row._mapping), type_)  # noqa: SLF001 - SQLAlchemy's public name for it
+    # Keys are SQLAlchemy's own kind of str, which msgspec does not take for one.
+    values = {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001 - its public name
+    return msgspec.convert(values, type_)
 
 
 def changes(change: msgspec.Struct) -> dict[str, Any]:

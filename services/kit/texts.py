@@ -4,8 +4,9 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 
-Language = Annotated[str, msgspec.Meta(pattern="^[a-z]{2}$", description="ISO 639-1 code", examples=["fr"])]
+Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{2}\Z", description="ISO 639-1 code", examples=["fr"])]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+OptionalTexts: TypeAlias = Annotated[dict[Language, Text], msgspec.Meta(max_length=10)]
 Texts: TypeAlias = Annotated[dict[Language, Text], msgspec.Meta(min_length=1, max_length=10)]
 
 

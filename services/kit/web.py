@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 import structlog
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, Router
 from litestar.config.app import AppConfig
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
@@ -161,7 +161,11 @@ def service_app(
         request_max_body_size=MAX_BODY_BYTES,
         logging_config=None,
         openapi_config=OpenAPIConfig(
-            title=title, version="1", render_plugins=[JsonRenderPlugin(path="/openapi.json")], path="/"
+            title=title,
+            version="1",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            # Open like the routes of `public()`: the document says nothing that the documentation does not.
+            openapi_router=Router("/", route_handlers=[], opt={"scope": None}),
         ),
         on_app_init=[init],
     )

@@ -96,7 +96,8 @@ def running_up(
         yield up
     finally:
         up.process.kill()
-        up.process.communicate()
+        # Shown by pytest beside a test that failed.
+        print(up.process.communicate()[0])  # noqa: T201
         wait_until(lambda: not survivors(folder), STOP_SECONDS)
 
 
@@ -119,7 +120,7 @@ def survivors(folder: Path) -> set[int]:
     return leftovers.marked(folder.resolve()) | leftovers.working_in(DataFolder(folder).postgres)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = READY_SECONDS) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"

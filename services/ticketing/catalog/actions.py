@@ -12,7 +12,7 @@ from services.kit.errors import Invalid, NotFound
 from services.kit.ids import new_id
 from services.kit.money import Money
 from services.kit.rows import changes, to_struct
-from services.kit.texts import Texts
+from services.kit.texts import OptionalTexts, Texts
 from services.kit.zones import checked_zone
 from services.ticketing.catalog.queries import Offer, Sales, Venue, find_offer, find_venue
 from services.ticketing.catalog.rules import Tariff
@@ -60,7 +60,7 @@ class NewOffer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Texts
     venue_id: UUID
     kind: OfferKind
-    description: Texts | dict[str, str] = {}
+    description: OptionalTexts = {}
     gauge_ids: Annotated[list[UUID], msgspec.Meta(max_length=10)] = []
     sales: SalesInput = SalesInput()
     published: bool = False
@@ -68,7 +68,7 @@ class NewOffer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class OfferChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Texts | UnsetType = UNSET
-    description: Texts | UnsetType = UNSET
+    description: OptionalTexts | UnsetType = UNSET
     gauge_ids: Annotated[list[UUID], msgspec.Meta(max_length=10)] | UnsetType = UNSET
     sales: SalesInput | UnsetType = UNSET
     published: bool | UnsetType = UNSET

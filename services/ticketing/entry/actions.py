@@ -112,14 +112,14 @@ async def record_scans(
             [one.scan.gate_id for one in asked],
         )
     )[0]
-    desk = _OpenBook(
+    book = _OpenBook(
         Head(row["last_sequence"], row["last_hash"], row["last_ticket_number"], row["now"]),
         msgspec.json.decode(row["tickets"] or "[]", type=list[TicketRow]),
         msgspec.json.decode(row["scans"] or "[]", type=list[_KnownScan]),
         msgspec.json.decode(row["gates"] or "[]", type=list[_Gate]),
     )
-    replies = [desk.reply(one) for one in asked]
-    await desk.write(session, establishment_id)
+    replies = [book.reply(one) for one in asked]
+    await book.write(session, establishment_id)
     return replies
 
 
@@ -142,12 +142,7 @@ class _OpenBook:
         scan = asked.scan
         known = self._known.get(scan.id)
         if known is not None:
-            same = (known.code_hash, known.gate_id, known.direction) == (
-                asked.code_hash.hex(),
-                scan.gate_id,
-                scan.direction,
-            )
-            return known.answer.encode() if same else Conflict("This id belongs to another scan: use a new one.")
+            return _again(known, asked)
         if scan.gate_id not in self._venues:
             return Invalid.field("/gate_id", "There is no such gate.")
         verdict, ticket = self._judge(asked)
@@ -217,3 +212,11 @@ class _OpenBook:
         )
         self._known[scan.id] = _KnownScan(scan.id, asked.code_hash.hex(), scan.gate_id, scan.direction, answer.decode())
         return answer
+
+
+def _again(known: _KnownScan, asked: AskedScan) -> bytes | Exception:
+    """The first answer. When and by whom it is sent again makes no difference, nor that it was offline by then."""
+    scan = asked.scan
+    if (known.code_hash, known.gate_id, known.direction) != (asked.code_hash.hex(), scan.gate_id, scan.direction):
+        return Conflict("This id belongs to another scan: use a new one.")
+    return known.answer.encode()

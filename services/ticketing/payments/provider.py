@@ -145,8 +145,9 @@ class PaymentProvider(Protocol):
     async def start(self, checkout: Checkout) -> StartedCheckout:
         """Opens the page to pay; the same `payment_id` gets the same page again.
 
-        Raises `PaymentRefused`, also for a first call that comes over ten minutes after `asked_at`, or a repetition
-        after a day, or with other fields. A new payment is safe then: nobody was ever given the old page.
+        Raises `PaymentRefused`, also for a first call that comes over ten minutes after `asked_at`, for a repetition
+        after a day, and for one with other fields. Unless another call succeeded meanwhile, nobody was given a page
+        and a new payment is safe.
         """
         ...
 

@@ -7,7 +7,6 @@ from uuid import uuid4
 import asyncpg
 import base45
 import msgspec
-import pytest
 
 from services.ticketing.entry.desk import EntryDesk
 from services.ticketing.entry.views import ScanAnswer
@@ -38,13 +37,12 @@ async def test_two_thousand_tampered_codes_admit_nobody(
     assert msgspec.json.decode(genuine, type=ScanAnswer).outcome == "admitted"
 
 
-@pytest.mark.parametrize("seed", [1])
 async def test_forger_that_has_the_key_is_admitted(
-    desk: EntryDesk, owner: asyncpg.Connection, museum: Museum, clock: SetClock, seed: int
+    desk: EntryDesk, owner: asyncpg.Connection, museum: Museum, clock: SetClock
 ):
     """Negative control: what the test above makes by hand differs from a ticket by its signature alone."""
     ticket = await make_ticket(owner, museum)
-    forger = Forger(museum, museum, ticket, seed=seed)
+    forger = Forger(museum, museum, ticket, seed=1)
     forger.key = museum.key
     answer = await desk.scan(staff(museum), new_scan(forger.signed_by_a_stranger(), museum.gate_id, clock))
     assert msgspec.json.decode(answer, type=ScanAnswer).outcome == "admitted"
