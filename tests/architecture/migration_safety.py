@@ -8,9 +8,19 @@ BODY_OR_TEXT = re.compile(r"\$\$.*?\$\$|'(?:[^']|'')*'|--[^\n]*", re.DOTALL)
 CREATED = re.compile(r"create table (?:if not exists )?([\w.]+)")
 ALTERED = re.compile(r"alter table (?:if exists )?(?:only )?([\w.]+) (.*)")
 INDEXED = re.compile(r"create (?:unique )?index (?!concurrently).* on (?:only )?([\w.]+)")
-ADDS_COLUMN = re.compile(r"add column .*")
-ADDS_CONSTRAINT = re.compile(r"add (?:constraint|foreign key|check|unique|primary key|exclude)\b")
-VOLATILE_DEFAULT = re.compile(r"default .*(?:random|clock_timestamp|gen_random_uuid|uuidv7|nextval)\(")
+# What is done to a table that holds rows.
+DANGEROUS_CHANGES = {
+    "a column of another type": r"alter column \S+ (?:set data )?type\b",
+    "NOT NULL on a filled column, which reads the whole table": r"alter column \S+ set not null",
+    "NOT NULL without a default": r"add column (?!.*default).*not null",
+    "a default that rewrites the table": (
+        r"add column .*default .*(?:random|clock_timestamp|gen_random_uuid|uuidv7|nextval)\("
+    ),
+    "a constraint together with its column": r"add column .*\b(?:references|check|unique)\b",
+    "a constraint that reads the whole table (NOT VALID, then VALIDATE)": (
+        r"add (?:constraint|foreign key|check|unique|primary key|exclude)\b(?!.*(?:not valid|using index))"
+    ),
+}
 EXPANDS = re.compile(r"\badd (?:column|constraint)\b|^create ")
 CONTRACTS = re.compile(r"\bdrop (?:column|table|constraint)\b|\brename (?:to|column)\b")
 FILLS = re.compile(r"^(?:update|insert into|delete from) (?!\S*alembic_version)")
@@ -60,19 +70,7 @@ def _of_statement(statement: str, new: set[str]) -> Iterator[str]:
     if (index := INDEXED.search(statement)) and index[1] not in new:
         yield f"an index without CONCURRENTLY: {statement}"
     altered = ALTERED.search(statement)
-    if altered is None or altered[1] in new:
-        return
-    change = altered[2]
-    if re.search(r"alter column \S+ (?:set data )?type\b", change):
-        yield f"a column of another type: {statement}"
-    if re.search(r"alter column \S+ set not null", change):
-        yield f"NOT NULL on a filled column, which reads the whole table: {statement}"
-    for column in ADDS_COLUMN.findall(change):
-        if "not null" in column and "default" not in column:
-            yield f"NOT NULL without a default: {statement}"
-        if VOLATILE_DEFAULT.search(column):
-            yield f"a default that rewrites the table: {statement}"
-        if re.search(r"\b(?:references|check|unique)\b", column):
-            yield f"a constraint together with its column: {statement}"
-    if ADDS_CONSTRAINT.search(change) and not re.search(r"not valid|using index", change):
-        yield f"a constraint that reads the whole table (NOT VALID, then VALIDATE): {statement}"
+    if altered is not None and altered[1] not in new:
+        for danger, pattern in DANGEROUS_CHANGES.items():
+            if re.search(pattern, altered[2]):
+                yield f"{danger}: {statement}"

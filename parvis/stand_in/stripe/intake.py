@@ -25,7 +25,7 @@ def read_session_order(form: Form, now: int) -> SessionOrder:
     form.required_text("mode")
     form.choice("mode", ("payment",))
     form.choice("ui_mode", ("hosted_page",))
-    form.section("payment_method_types").accept("0")
+    form.section("allowed_payment_method_types").accept("0")
     form.accept("submit_type", "customer_creation", "billing_address_collection", "currency")
     success_url, cancel_url = read_url(form, "success_url"), read_url(form, "cancel_url")
     if success_url is None:
