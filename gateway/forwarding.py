@@ -25,7 +25,7 @@ TOKENS_KEPT = 1_000
 REPEATABLE = frozenset({"GET", "HEAD"})
 
 
-class ClientLeft(Exception):  # noqa: N818 - nothing went wrong
+class ClientLeft(Exception):
     """Nobody waits for the answer any more."""
 
 

@@ -123,6 +123,16 @@ def demo(data: Data = None) -> None:
     asyncio.run(create_demo(data))
 
 
+@app.command("operator-key")
+def operator_key(
+    name: Annotated[str, typer.Option(help="Who or what will use it; shown in the list of keys.")], data: Data = None
+) -> None:
+    """Make a key that may create establishments through the API, and print it: it is shown only this once."""
+    from parvis.commands.administer import make_operator_key
+
+    typer.echo(asyncio.run(make_operator_key(data, name)))
+
+
 @establishment.command("create")
 def create_establishment(
     slug: Annotated[str, typer.Argument(help="Short name in addresses, such as musee-des-brumes.")],

@@ -1,8 +1,9 @@
 """Which process runs what when everything runs on one machine."""
 
+import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,15 +79,13 @@ class Instance:
         """The folder's lock is held. `CannotProceed` at the first thing that is in the way."""
         await self._check()
         servers = await self._start_servers(supervisor)
-        with self._steps.step("Database tables") as outcome:
-            await self._process("migrations", self._programs.migrate).run()
-            outcome.text = "Database tables are up to date"
+        # Most of the time that a start takes is Python reading libraries; two processor cores can do that side by side.
         if self._options.demo:
-            await self._start_demo(supervisor)
-        await supervisor.start(self._process("worker", self._programs.worker))
-        with self._steps.step("Gateway, services and worker") as outcome:
-            await supervisor.start(self._gateway())
-            outcome.text = f"Gateway, services and worker are ready ({self._options.workers} × web, 1 × background)"
+            await _together(self._migrate(), self._start_stripe(supervisor))
+            await _together(self._start_gateway(supervisor), self._make_demo())
+        else:
+            await self._migrate()
+            await self._start_gateway(supervisor)
         self.folder.announce(servers.running(self.url))
 
     async def _check(self) -> None:
@@ -129,7 +128,12 @@ class Instance:
         self._environment = environment.complete(self._outside, self.folder, servers.running(self.url))
         return servers
 
-    async def _start_demo(self, supervisor: Supervisor) -> None:
+    async def _migrate(self) -> None:
+        with self._steps.step("Database tables") as outcome:
+            await self._process("migrations", self._programs.migrate).run()
+            outcome.text = "Database tables are up to date"
+
+    async def _start_stripe(self, supervisor: Supervisor) -> None:
         credentials, port = self.folder.credentials(), free_port()
         # Whatever key the environment holds: a demo must never reach the real Stripe.
         self._environment = {
@@ -139,18 +143,27 @@ class Instance:
             environment.STRIPE_API_URL: f"http://{LOOPBACK}:{port}",
             environment.STRIPE_WEBHOOK_SECRET: credentials.stripe_webhook_secret,
         }
+        options = ("--port", str(port), "--webhook-secret", credentials.stripe_webhook_secret)
+        command = (*self._programs.stripe, *options, "--data", str(self.folder.stripe))
         with self._steps.step("Stand-in for Stripe") as outcome:
-            options = ("--port", str(port), "--webhook-secret", credentials.stripe_webhook_secret)
-            command = (*self._programs.stripe, *options, "--data", str(self.folder.stripe))
             await supervisor.start(
                 self._process(
                     "stripe", command, stop_seconds=STRIPE_STOP_SECONDS, ready=lambda: listens(LOOPBACK, port)
                 )
             )
             outcome.text = f"Stand-in for Stripe on loopback port {port}"
+
+    async def _make_demo(self) -> None:
         with self._steps.step("Demo establishments") as outcome:
             await self._process("demo", self._programs.demo).run()
             outcome.text = f"Demo establishments; their keys are in {self.folder.demo}"
+
+    async def _start_gateway(self, supervisor: Supervisor) -> None:
+        with self._steps.step("Gateway and services") as outcome:
+            gateway = self._gateway()
+            await supervisor.start(gateway)
+            outcome.text = f"Gateway and services on port {self.port} ({self._options.workers} × web)"
+        await supervisor.start(self._process("worker", self._programs.worker), outlives=gateway)
 
     def _gateway(self) -> Process:
         host = ADDRESS_OF_ALL.get(self._options.host, self._options.host)
@@ -186,3 +199,14 @@ class Instance:
                 write_line=self._steps.line,
             )
         )
+
+
+async def _together(*works: Coroutine[None, None, None]) -> None:
+    """Side by side; when one fails the others are cut short, and have ended when the failure is raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

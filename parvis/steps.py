@@ -14,6 +14,7 @@ class Steps:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._began = monotonic()
+        self._showing = False
 
     @property
     def seconds(self) -> float:
@@ -23,7 +24,7 @@ class Steps:
     def step(self, doing: str) -> Iterator["Outcome"]:
         outcome = Outcome(doing)
         began = monotonic()
-        with self._console.status(f"{doing} …"):
+        with self._spinner(doing):
             try:
                 yield outcome
             except BaseException:
@@ -31,6 +32,19 @@ class Steps:
                 raise
         seconds = f"[dim]{monotonic() - began:.2f} s[/]"
         self._console.print(f"[green]✓[/] {escape(outcome.text)}  {seconds}", highlight=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def _spinner(self, doing: str) -> Iterator[None]:
+        """A terminal shows one at a time; a second step that runs beside it shows only its end."""
+        if self._showing:
+            yield
+            return
+        self._showing = True
+        try:
+            with self._console.status(f"{doing} …"):
+                yield
+        finally:
+            self._showing = False
 
     def note(self, text: str) -> None:
         self._console.print(f"[yellow]![/] {escape(text)}", highlight=False, soft_wrap=True)

@@ -29,14 +29,16 @@ WITH taken AS (
     WHERE holds.state IN ('held', 'sold')
     GROUP BY slots.establishment_id, gauge_id
 )
-SELECT gauges.id, gauges.capacity, gauges.held, gauges.sold, coalesce(taken.held, 0) AS holds_held, coalesce(taken.sold, 0) AS holds_sold
+SELECT gauges.id, gauges.capacity, gauges.held, gauges.sold,
+       coalesce(taken.held, 0) AS holds_held, coalesce(taken.sold, 0) AS holds_sold
 FROM inventory.gauges
 LEFT JOIN taken ON taken.establishment_id = gauges.establishment_id AND taken.gauge_id = gauges.id
 WHERE gauges.held <> coalesce(taken.held, 0) OR gauges.sold <> coalesce(taken.sold, 0)
    OR gauges.held + gauges.sold > gauges.capacity OR gauges.held < 0 OR gauges.sold < 0"""
 
 SOLD = """
-SELECT holds.id AS hold_id, hold_lines.slot_id, hold_lines.quantity, holds.sold_at < now() - interval '10 minutes' AS old
+SELECT holds.id AS hold_id, hold_lines.slot_id, hold_lines.quantity,
+       holds.sold_at < now() - interval '10 minutes' AS old
 FROM inventory.holds
 JOIN inventory.hold_lines ON hold_lines.establishment_id = holds.establishment_id AND hold_lines.hold_id = holds.id
 WHERE holds.establishment_id = $1 AND holds.state = 'sold' AND hold_lines.quantity > 0"""

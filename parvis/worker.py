@@ -64,7 +64,7 @@ async def _every(seconds: float, job: Callable[[], Awaitable[object]]) -> None:
         except Unavailable as error:
             log.warning("job_waits", detail=error.detail)
             pause = min(pause * 2, max(seconds, MAX_PAUSE_SECONDS))
-        except Exception:  # noqa: BLE001 - one job's bug must not end the other jobs
+        except Exception:
             log.exception("job_failed")
             pause = min(pause * 2, max(seconds, MAX_PAUSE_SECONDS))
         await asyncio.sleep(pause)

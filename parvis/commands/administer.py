@@ -38,3 +38,10 @@ async def create_establishment(data: Path | None, fields: dict[str, object]) -> 
         from parvis.establishments import create
 
         return await create(from_environment(environment), fields)
+
+
+async def make_operator_key(data: Path | None, name: str) -> str:
+    async with reached(data) as environment:
+        from parvis.establishments import operator_key
+
+        return await operator_key(from_environment(environment), name)

@@ -3,7 +3,8 @@ import signal
 
 import uvloop
 
-from parvis import environment, settings, worker
+from parvis import environment, settings
+from parvis.worker import run
 
 
 def work() -> None:
@@ -14,7 +15,7 @@ def work() -> None:
 
 
 async def _until_told(configuration: settings.Settings) -> None:
-    task = asyncio.ensure_future(worker.run(configuration))
+    task = asyncio.ensure_future(run(configuration))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)

@@ -35,10 +35,15 @@ class Supervisor:
         self._report = report
         self._parts: list[tuple[Part, asyncio.Task[None]]] = []
 
-    async def start(self, part: Part) -> None:
-        """The first start: a part that does not get ready now is a reason to give up, and raises `CannotProceed`."""
+    async def start(self, part: Part, *, outlives: Part | None = None) -> None:
+        """The first start: a part that does not get ready now is a reason to give up, and raises `CannotProceed`.
+
+        It is stopped before all that was started earlier, unless it has to outlive one of those.
+        """
         await part.start()
-        self._parts.append((part, asyncio.create_task(self._keep_alive(part))))
+        others = [other for other, _ in self._parts]
+        place = others.index(outlives) if outlives else len(others)
+        self._parts.insert(place, (part, asyncio.create_task(self._keep_alive(part))))
 
     async def stop(self) -> None:
         while self._parts:

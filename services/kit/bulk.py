@@ -26,7 +26,8 @@ class BulkInsert:
             unnested = ", ".join(f"${position + offset}::{type_}" for offset, type_ in enumerate(types))
             position += len(columns)
             parts.append(
-                f"new_{table.name} AS (INSERT INTO {table.schema}.{table.name} (establishment_id, {', '.join(columns)}) "
+                f"new_{table.name} AS (INSERT INTO {table.schema}.{table.name} "
+                f"(establishment_id, {', '.join(columns)}) "
                 f"SELECT $1, new.* FROM unnest({unnested}) AS new RETURNING establishment_id)"
             )
         self.next_parameter = position

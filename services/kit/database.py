@@ -21,6 +21,8 @@ from services.kit.errors import Unavailable
 from services.kit.telemetry import TRANSACTION_RETRIES
 
 T = TypeVar("T")
+# What `ReadSession.fetch` raises when a row is there already.
+UniqueViolation = asyncpg.UniqueViolationError
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 ATTEMPTS = 4

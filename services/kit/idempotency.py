@@ -8,7 +8,6 @@ remembered: repeating it may succeed.
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -153,5 +152,5 @@ class _Running:
             raise IdempotencyInProgress("Wait for its answer, then repeat if you did not get it.")
         self._running.add(self._mark)
 
-    def __exit__(self, *_: Any) -> None:  # noqa: ANN401 - the protocol of `with`
+    def __exit__(self, *_: object) -> None:
         self._running.discard(self._mark)

@@ -1,4 +1,4 @@
-"""Values remembered for a short, stated time, so that a busy minute asks the database once a second, not once a click."""
+"""Values remembered for a short, stated time: a busy minute asks the database once a second, not once a click."""
 
 import asyncio
 from collections import OrderedDict

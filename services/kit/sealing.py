@@ -22,7 +22,7 @@ _TAG_BYTES: Final = 16
 _DERIVATION_LABEL: Final = b"parvis sealing v1"
 
 
-class SealBroken(Exception):  # noqa: N818  # named like the other refusals of kit: for what happened
+class SealBroken(Exception):  # named like the other refusals of kit: for what happened
     """The value was altered, cut, sealed for another context, or sealed under another instance secret."""
 
 

@@ -1,6 +1,9 @@
 """The few things that reach beyond one establishment, all in one place so that they can be reviewed at a glance."""
 
+from services.kit.tenancy import OWN_ESTABLISHMENT
 from services.ticketing.tables import ROLE, SCHEMA
+
+OWN_ROW = OWN_ESTABLISHMENT.replace("establishment_id =", "id =", 1)
 
 # Owned by the owner of the tables, so they look past row-level security; they give away ids and nothing else.
 WORK_WAITING = f"""
@@ -31,10 +34,8 @@ INSTANCE_STATEMENTS = [
     f"GRANT SELECT, INSERT, UPDATE ON {SCHEMA}.establishments TO {ROLE}",
     f"ALTER TABLE {SCHEMA}.establishments ENABLE ROW LEVEL SECURITY",
     f"CREATE POLICY everybody_reads ON {SCHEMA}.establishments FOR SELECT USING (true)",
-    f"CREATE POLICY founded_by_operator ON {SCHEMA}.establishments FOR INSERT WITH CHECK "
-    "(id = nullif(current_setting('app.establishment_id', true), '')::uuid)",
-    f"CREATE POLICY own_row ON {SCHEMA}.establishments FOR UPDATE USING "
-    "(id = nullif(current_setting('app.establishment_id', true), '')::uuid)",
+    f"CREATE POLICY founded_as_itself ON {SCHEMA}.establishments FOR INSERT WITH CHECK ({OWN_ROW})",
+    f"CREATE POLICY own_row ON {SCHEMA}.establishments FOR UPDATE USING ({OWN_ROW})",
     f"GRANT SELECT, INSERT, UPDATE ON {SCHEMA}.operator_keys TO {ROLE}",
     *FUNCTIONS.values(),
     *(f"REVOKE ALL ON FUNCTION {SCHEMA}.{signature} FROM PUBLIC" for signature in FUNCTIONS),

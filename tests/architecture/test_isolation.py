@@ -111,7 +111,7 @@ def _insert(table: sa.Table, establishment_id: UUID) -> str:
     columns = [column for column in table.columns if not column.nullable and column.server_default is None]
     values = ", ".join(_literal(column, establishment_id) for column in columns)
     names = ", ".join(DIALECT.identifier_preparer.quote(column.name) for column in columns)
-    return f"INSERT INTO {table.fullname} ({names}) VALUES ({values})"  # noqa: S608 - names and literals of our own
+    return f"INSERT INTO {table.fullname} ({names}) VALUES ({values})"
 
 
 def _literal(column: sa.Column[object], establishment_id: UUID) -> str:

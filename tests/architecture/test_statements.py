@@ -1,4 +1,5 @@
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from services.kit.database import Database, ReadSession
 from tests.architecture.recording import NEGATIVE_CONTROL, recorded
 from tests.architecture.statements import VERBS, complaints
 
+HOMES_OF_SQL = {"tables", "queries", "actions", "instance_level"}
 SERVICES = Path(__file__).parents[2] / "services"
 
 
@@ -101,13 +103,15 @@ def test_linter_complains_once(sql: str, word: str) -> None:
 
 def test_statements_written_in_the_code_name_their_establishment() -> None:
     """Those too that no test sends."""
-    found = {}
-    for path in SERVICES.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_statement(node.value):
-                found[f"{path.relative_to(SERVICES)}:{node.lineno}"] = complaints(node.value)
+    found = {place: complaints(sql) for place, sql in _written()}
     assert {place: what for place, what in found.items() if what} == {}
     assert found
+
+
+def test_sql_is_written_where_it_is_looked_for() -> None:
+    found = {place for place, _ in _written()}
+    elsewhere = {place for place in found if Path(place.partition(":")[0]).stem not in HOMES_OF_SQL}
+    assert {place for place in elsewhere if not place.startswith("kit/")} == set()
 
 
 def test_only_tests_send_negative_controls() -> None:
@@ -130,6 +134,13 @@ async def test_recording_sees_what_sqlalchemy_and_the_driver_send(
         on_the_driver,
         "SELECT inventory.gauges.id FROM inventory.gauges WHERE inventory.gauges.establishment_id = $1::UUID",
     ]
+
+
+def _written() -> Iterator[tuple[str, str]]:
+    for path in SERVICES.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _is_statement(node.value):
+                yield f"{path.relative_to(SERVICES)}:{node.lineno}", node.value
 
 
 def _is_statement(text: str) -> bool:

@@ -5,7 +5,7 @@ JsonObject: TypeAlias = dict[str, object]
 ErrorType = Literal["api_error", "card_error", "idempotency_error", "invalid_request_error"]
 
 
-class StripeProblem(Exception):  # noqa: N818 (an error object of the imitated API, named like problem+json)
+class StripeProblem(Exception):
     """An error as Stripe answers it: an HTTP status and an `error` object.
 
     `final` tells whether the call had started to act: only then does Stripe keep the answer for its Idempotency-Key.

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from services.inventory.contract import OfferKind
-from services.inventory.slots.rules import on_sale
+from services.inventory.slots.rules import SaleTerms, on_sale
 from services.kit.errors import Invalid
 
 MAX_DAYS = 62
@@ -56,14 +55,10 @@ class SlotCount(msgspec.Struct, frozen=True):
     closed: bool
 
 
-class OfferCount(msgspec.Struct, frozen=True):
+class OfferCount(SaleTerms, frozen=True, kw_only=True):
     """An offer's terms of sale, and its slots in order of their start."""
 
-    kind: OfferKind
     timezone: str
-    published: bool
-    opens_at: datetime | None
-    closes_minutes_before: int
     slots: list[SlotCount]
 
 
@@ -162,15 +157,7 @@ def _within(offer: OfferCount, window: Window) -> Iterator[SlotCount]:
 
 
 def _status_of(offer: OfferCount, slot: SlotCount, now: datetime) -> Status:
-    sold = on_sale(
-        offer.kind,
-        slot.starts_at,
-        slot.ends_at,
-        offer.opens_at,
-        offer.closes_minutes_before,
-        offer.published,
-        now,
-    )
+    sold = on_sale(offer, slot.starts_at, slot.ends_at, now)
     return status(slot.remaining, slot.capacity) if sold and not slot.closed else "closed"
 
 

@@ -78,7 +78,7 @@ async def rules_of(session: ReadSession, establishment_id: UUID, offer_id: UUID)
 async def slots_on(
     session: ReadSession, establishment_id: UUID, offer_id: UUID, *, dates: tuple[date, date], after: datetime
 ) -> list[PresentSlot]:
-    """Slots that start after a moment, on local dates from the first until before the second."""
+    """Slots that end after a moment, on local dates from the first until before the second."""
     rows = await session.all(
         sa.select(slots.c.id, slots.c.starts_at, slots.c.ends_at, slots.c.calendar_id, gauges.c.capacity)
         .select_from(slots)
@@ -89,7 +89,7 @@ async def slots_on(
             slots.c.offer_id == offer_id,
             slots.c.local_date >= dates[0],
             slots.c.local_date < dates[1],
-            slots.c.starts_at > after,
+            slots.c.ends_at > after,
             slots.c.removed_at.is_(None),
         )
     )

@@ -132,7 +132,8 @@ def wanted_slots(
     wanted: dict[datetime, WantedSlot] = {}
     for calendar_id, rule in rules:
         for starts_at, ends_at, local_date in occurrences(rule, zone, *dates):
-            if starts_at > after:
+            # What has begun but not ended counts: an open ticket is sold until the doors close.
+            if ends_at > after:
                 wanted.setdefault(starts_at, WantedSlot(ends_at, local_date, calendar_id, rule.capacity))
     return wanted
 

@@ -23,7 +23,7 @@ from services.inventory.contract import (
 )
 from services.inventory.holds.queries import database_time, find_holds
 from services.inventory.holds.rules import SlotState, demand, take
-from services.inventory.slots.rules import on_sale
+from services.inventory.slots.rules import SaleTerms, on_sale
 from services.kit.database import WriteSession
 
 EXPIRED_PER_SWEEP = 500
@@ -273,16 +273,13 @@ async def _lock_slots(
     closed: set[UUID] = set()
     for row in rows:
         gauges.setdefault(row["slot_id"], []).append(row["gauge_id"])
-        may_be_sold = on_sale(
-            row["kind"],
-            row["starts_at"],
-            row["ends_at"],
-            row["opens_at"],
-            row["closes_minutes_before"],
-            row["published"],
-            row["now"],
+        terms = SaleTerms(
+            kind=row["kind"],
+            opens_at=row["opens_at"],
+            closes_minutes_before=row["closes_minutes_before"],
+            published=row["published"],
         )
-        if row["closed"] or not may_be_sold:
+        if row["closed"] or not on_sale(terms, row["starts_at"], row["ends_at"], row["now"]):
             closed.add(row["slot_id"])
     return LockedSlots(
         slots={slot: SlotState(gauge_ids=tuple(ids), on_sale=slot not in closed) for slot, ids in gauges.items()},
@@ -345,10 +342,8 @@ def _columns(rows: Iterable[tuple[object, ...]]) -> list[list[object]]:
 
 
 def _hold(request: PlaceHold, now: datetime) -> Hold:
-    if request.expires_in_seconds is None:
-        expires_at = None
-    else:
-        expires_at = now + timedelta(seconds=request.expires_in_seconds)
+    seconds = request.expires_in_seconds
+    expires_at = None if seconds is None else now + timedelta(seconds=seconds)
     return Hold(
         id=request.hold_id,
         owner_id=request.owner_id,

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal, TypeAlias
 from uuid import UUID
 
+import msgspec
+
 from services.inventory.contract import OfferKind
 from services.kit.ids import derived_id
 
@@ -17,18 +19,20 @@ def sales_end(kind: OfferKind, starts_at: datetime, ends_at: datetime, closes_mi
     return last - timedelta(minutes=closes_minutes_before)
 
 
-def on_sale(  # noqa: PLR0917 - the facts stand in two rows and a clock; a struct would be built per slot
-    kind: OfferKind,
-    starts_at: datetime,
-    ends_at: datetime,
-    opens_at: datetime | None,
-    closes_minutes_before: int,
-    published: bool,  # noqa: FBT001 - a column of the schedule, passed on
-    now: datetime,
-) -> bool:
+class SaleTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """How an offer's slots are sold: columns of its schedule."""
+
+    kind: OfferKind
+    opens_at: datetime | None
+    closes_minutes_before: int
+    published: bool
+
+
+def on_sale(terms: SaleTerms, starts_at: datetime, ends_at: datetime, now: datetime) -> bool:
     """May the slot be sold now, as far as its offer is concerned? Closures and capacity are the gauges' matter."""
-    opened = opens_at is None or opens_at <= now
-    return published and opened and now < sales_end(kind, starts_at, ends_at, closes_minutes_before)
+    opened = terms.opens_at is None or terms.opens_at <= now
+    end = sales_end(terms.kind, starts_at, ends_at, terms.closes_minutes_before)
+    return terms.published and opened and now < end
 
 
 def entry_window(

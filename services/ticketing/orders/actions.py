@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from services.kit.database import WriteSession, violates
@@ -21,24 +22,17 @@ from services.ticketing.ledger.actions import (
     lock_head,
 )
 from services.ticketing.orders.posting import TICKET_COLUMNS, OrderSettled
-from services.ticketing.orders.queries import Line, Order, Payment, find_order
+from services.ticketing.orders.queries import Line, Order, Payment, ReturnedPlaces, find_order
 from services.ticketing.orders.requests import Customer
 from services.ticketing.orders.rules import AlreadyExtended, OrderEnded, check_unused
-from services.ticketing.orders.tables import order_lines, orders, place_returns, settlements
+from services.ticketing.orders.tables import order_lines, orders, place_returns, reconciler_cursors, settlements
 from services.ticketing.payments.tables import payments
+from services.ticketing.tables import idempotency_keys
 from services.ticketing.tickets.code import new_short_code
 from services.ticketing.tickets.queries import Ticket
 from services.ticketing.tickets.tables import tickets
 
 WRITE_EXCHANGE = ending_with_head((tickets, TICKET_COLUMNS), EVENT_INSERT)
-
-
-class ReturnedPlaces(msgspec.Struct, frozen=True):
-    """Places to give back to inventory; `lines` None: all of the hold."""
-
-    id: UUID
-    hold_id: UUID
-    lines: list[tuple[UUID, int]] | None
 
 
 async def lock_order(session: WriteSession, establishment_id: UUID, order_id: UUID) -> Order:
@@ -282,6 +276,25 @@ async def mark_returned(session: WriteSession, establishment_id: UUID, return_id
         sa.update(place_returns)
         .where(place_returns.c.establishment_id == establishment_id, place_returns.c.id == return_id)
         .values(done_at=sa.func.now())
+    )
+
+
+async def move_cursor(session: WriteSession, establishment_id: UUID, *, to: datetime) -> None:
+    """The reconciler has compared everything up to this moment."""
+    statement = insert(reconciler_cursors).values(establishment_id=establishment_id, compared_until=to)
+    await session.run(
+        statement.on_conflict_do_update(
+            index_elements=["establishment_id"], set_={"compared_until": statement.excluded.compared_until}
+        )
+    )
+
+
+async def forget_keys(session: WriteSession, establishment_id: UUID, *, before: datetime) -> None:
+    """Idempotency keys older than they need to be."""
+    await session.run(
+        sa.delete(idempotency_keys).where(
+            idempotency_keys.c.establishment_id == establishment_id, idempotency_keys.c.created_at < before
+        )
     )
 
 

@@ -5,6 +5,7 @@ If the process dies in between, `orders.jobs` gives the place back.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
@@ -30,7 +31,6 @@ from services.ticketing.ledger.actions import Head, lock_head
 from services.ticketing.orders.actions import (
     Amendment,
     NewPlace,
-    ReturnedPlaces,
     amend_order,
     cancel_tickets,
     chosen_tickets,
@@ -47,7 +47,7 @@ from services.ticketing.orders.cashier import Cashier
 from services.ticketing.orders.checkout import Checkout, Resources
 from services.ticketing.orders.drafts import place_request
 from services.ticketing.orders.posting import OrderSettled
-from services.ticketing.orders.queries import Order, find_order
+from services.ticketing.orders.queries import Order, ReturnedPlaces, find_order
 from services.ticketing.orders.requests import Cancellation, Exchange, OrderChange, PaymentReceived, RefundRequest
 from services.ticketing.orders.rules import (
     OrderEnded,
@@ -272,10 +272,8 @@ class AfterSales:
             await settle(session, tenant, hold_id, order_id, "let_go")
             return await return_later(session, tenant, hold_id, None)
 
-        try:
+        with suppress(OrderSettled):
             await self._give_back(tenant, [await self._resources.database.write(tenant, action)])
-        except OrderSettled:
-            pass
 
     async def _give_back(self, tenant: UUID, returned: list[ReturnedPlaces]) -> None:
         """At once if inventory answers; what it does not take now, the job gives it later."""

@@ -7,7 +7,6 @@ written. If the process dies in between, the hold expires, or `orders.jobs` find
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from services.inventory.contract import (
@@ -22,7 +21,7 @@ from services.inventory.contract import (
 )
 from services.kit.batching import Batcher
 from services.kit.clock import Clock
-from services.kit.database import Database, violates
+from services.kit.database import Database, UniqueViolation, violates
 from services.kit.errors import IdempotencyKeyReused
 from services.kit.idempotency import Answer, IdempotencyKey, OnceOnly
 from services.kit.ids import derived_id, new_id
@@ -226,7 +225,7 @@ class Checkout:
     async def _post(self, tenant: UUID, postings: Sequence[Posting]) -> Sequence[Answer | Exception]:
         try:
             return await self._write(tenant, postings)
-        except asyncpg.UniqueViolationError as error:
+        except UniqueViolation as error:
             if len(postings) > 1:
                 # The batcher takes them one by one.
                 raise

@@ -9,22 +9,19 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-import sqlalchemy as sa
 import structlog
-from sqlalchemy.dialects.postgresql import insert
 
 from services.inventory.contract import FindSales, SoldHold, UnknownHold
 from services.kit.database import ReadSession, WriteSession
 from services.kit.errors import Refused, Unavailable
 from services.kit.idempotency import KEPT_FOR
 from services.ticketing.establishments.queries import list_ids
-from services.ticketing.orders.actions import ReturnedPlaces, let_go, mark_returned, return_later, settle
+from services.ticketing.orders.actions import forget_keys, let_go, mark_returned, move_cursor, return_later, settle
 from services.ticketing.orders.after_sales import give_back
 from services.ticketing.orders.cashier import Cashier
 from services.ticketing.orders.checkout import Resources
 from services.ticketing.orders.posting import OrderSettled
-from services.ticketing.orders.queries import find_order
-from services.ticketing.orders.tables import orders, place_returns, reconciler_cursors, settlements
+from services.ticketing.orders.queries import compared_until, find_order, outcomes, overdue_orders, waiting_returns
 from services.ticketing.payments.actions import fail_refund, finish_refund, mark_over
 from services.ticketing.payments.provider import CheckoutOpen, PaymentProvider, RefundOrder, RefundRefused
 from services.ticketing.payments.queries import (
@@ -33,7 +30,6 @@ from services.ticketing.payments.queries import (
     unsettled_payments,
     waiting_refunds,
 )
-from services.ticketing.tables import idempotency_keys
 
 log = structlog.get_logger()
 BATCH = 200
@@ -81,19 +77,7 @@ class OrderJobs:
     async def _expire_orders(self, tenant: UUID) -> None:
         before = self._resources.clock.now() - GRACE
 
-        async def over(session: ReadSession) -> list[UUID]:
-            rows = await session.all(
-                sa.select(orders.c.id)
-                .where(
-                    orders.c.establishment_id == tenant,
-                    orders.c.status.in_(("held", "awaiting_payment")),
-                    orders.c.expires_at < before,
-                )
-                .order_by(orders.c.expires_at)
-                .limit(BATCH)
-            )
-            return [row.id for row in rows]
-
+        over = partial(overdue_orders, establishment_id=tenant, before=before, limit=BATCH)
         for order_id in await self._database.read(tenant, over):
             await _guarded(partial(self._expire_order, order_id=order_id), tenant)
 
@@ -111,15 +95,7 @@ class OrderJobs:
             log.info("expiry_lost_to_confirmation", order=str(order_id))
 
     async def _return_places(self, tenant: UUID) -> None:
-        async def waiting(session: ReadSession) -> list[ReturnedPlaces]:
-            rows = await session.all(
-                sa.select(place_returns)
-                .where(place_returns.c.establishment_id == tenant, place_returns.c.done_at.is_(None))
-                .order_by(place_returns.c.created_at)
-                .limit(BATCH)
-            )
-            return [ReturnedPlaces(row.id, row.hold_id, _lines(row.lines)) for row in rows]
-
+        waiting = partial(waiting_returns, establishment_id=tenant, limit=BATCH)
         for places in await self._database.read(tenant, waiting):
             try:
                 await give_back(self._resources.inventory, tenant, places)
@@ -182,25 +158,12 @@ class OrderJobs:
     async def _forget_keys(self, tenant: UUID) -> None:
         before = self._resources.clock.now() - KEPT_FOR
 
-        async def forget(session: WriteSession) -> None:
-            await session.run(
-                sa.delete(idempotency_keys).where(
-                    idempotency_keys.c.establishment_id == tenant, idempotency_keys.c.created_at < before
-                )
-            )
-
-        await self._database.write(tenant, forget)
+        await self._database.write(tenant, partial(forget_keys, establishment_id=tenant, before=before))
 
     async def _reconcile_establishment(self, tenant: UUID) -> None:
         until = self._resources.clock.now() - SETTLED_AFTER
 
-        async def compared_until(session: ReadSession) -> datetime:
-            found = await session.scalar(
-                sa.select(reconciler_cursors.c.compared_until).where(reconciler_cursors.c.establishment_id == tenant)
-            )
-            return found if isinstance(found, datetime) else BEGINNING
-
-        since = await self._database.read(tenant, compared_until)
+        since = await self._database.read(tenant, partial(compared_until, establishment_id=tenant)) or BEGINNING
         full = True
         while full:
             sales = await self._resources.inventory.find_sales(
@@ -210,21 +173,17 @@ class OrderJobs:
             # Several sales may share a moment: the last one of a full page is looked at again with the next.
             since = sales[-1].sold_at - timedelta(microseconds=1) if full else until
             await self._compare(tenant, sales)
-            await self._database.write(tenant, partial(_move_cursor, tenant=tenant, to=since))
+            await self._database.write(tenant, partial(move_cursor, establishment_id=tenant, to=since))
 
     async def _compare(self, tenant: UUID, sales: list[SoldHold]) -> None:
-        async def known(session: ReadSession) -> set[tuple[UUID, str]]:
-            rows = await session.all(
-                sa.select(settlements.c.hold_id, settlements.c.outcome).where(
-                    settlements.c.establishment_id == tenant, settlements.c.hold_id.in_([sale.id for sale in sales])
-                )
-            )
-            return {(row.hold_id, row.outcome) for row in rows}
-
-        settled = await self._database.read(tenant, known) if sales else set()
+        ids = [sale.id for sale in sales]
+        settled = (
+            await self._database.read(tenant, partial(outcomes, establishment_id=tenant, hold_ids=ids)) if ids else {}
+        )
         for sale in sales:
-            if (sale.id, "ticketed") not in settled:
-                await self._undo_sale(tenant, sale, settled=(sale.id, "let_go") in settled)
+            outcome = settled.get(sale.id)
+            if outcome != "ticketed":
+                await self._undo_sale(tenant, sale, settled=outcome is not None)
 
     async def _undo_sale(self, tenant: UUID, sale: SoldHold, *, settled: bool) -> None:
         async def action(session: WriteSession) -> None:
@@ -245,18 +204,3 @@ async def _guarded(job: Callable[[UUID], Awaitable[None]], tenant: UUID) -> None
         await job(tenant)
     except (Unavailable, Refused) as error:
         log.warning("job_waits", job=getattr(job, "__name__", ""), establishment=str(tenant), reason=str(error))
-
-
-async def _move_cursor(session: WriteSession, tenant: UUID, to: datetime) -> None:
-    statement = insert(reconciler_cursors).values(establishment_id=tenant, compared_until=to)
-    await session.run(
-        statement.on_conflict_do_update(
-            index_elements=["establishment_id"], set_={"compared_until": statement.excluded.compared_until}
-        )
-    )
-
-
-def _lines(stored: list[dict[str, object]] | None) -> list[tuple[UUID, int]] | None:
-    if stored is None:
-        return None
-    return [(UUID(str(line["slot_id"])), int(str(line["quantity"]))) for line in stored]

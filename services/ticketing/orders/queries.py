@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from services.kit.database import ReadSession
 from services.kit.errors import NotFound
 from services.kit.rows import to_struct
-from services.ticketing.orders.tables import order_lines, orders
+from services.ticketing.orders.tables import order_lines, orders, place_returns, reconciler_cursors, settlements
 from services.ticketing.payments.tables import payments
 from services.ticketing.tickets.queries import Ticket, tickets_of_orders
 
@@ -109,6 +109,69 @@ async def list_orders(session: ReadSession, establishment_id: UUID, wanted: Orde
         statement = statement.where(sa.tuple_(orders.c.created_at, orders.c.id) < sa.tuple_(*wanted.after))
     newest = statement.order_by(orders.c.created_at.desc(), orders.c.id.desc()).limit(limit)
     return await _complete(session, establishment_id, [to_struct(row, Order) for row in await session.all(newest)])
+
+
+class ReturnedPlaces(msgspec.Struct, frozen=True):
+    """Places to give back to inventory; `lines` None: all of the hold."""
+
+    id: UUID
+    hold_id: UUID
+    lines: list[tuple[UUID, int]] | None
+
+
+class _StoredLine(msgspec.Struct, frozen=True):
+    slot_id: UUID
+    quantity: int
+
+
+async def overdue_orders(session: ReadSession, establishment_id: UUID, *, before: datetime, limit: int) -> list[UUID]:
+    """Orders never confirmed whose time was over before a moment, the oldest first."""
+    rows = await session.all(
+        sa.select(orders.c.id)
+        .where(
+            orders.c.establishment_id == establishment_id,
+            orders.c.status.in_(("held", "awaiting_payment")),
+            orders.c.expires_at < before,
+        )
+        .order_by(orders.c.expires_at)
+        .limit(limit)
+    )
+    return [row.id for row in rows]
+
+
+async def waiting_returns(session: ReadSession, establishment_id: UUID, *, limit: int) -> list[ReturnedPlaces]:
+    """Places that inventory does not have back yet."""
+    rows = await session.all(
+        sa.select(place_returns)
+        .where(place_returns.c.establishment_id == establishment_id, place_returns.c.done_at.is_(None))
+        .order_by(place_returns.c.created_at)
+        .limit(limit)
+    )
+    return [ReturnedPlaces(row.id, row.hold_id, _returned_lines(row.lines)) for row in rows]
+
+
+async def outcomes(session: ReadSession, establishment_id: UUID, *, hold_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """How each of these holds was settled; those that were not are absent."""
+    rows = await session.all(
+        sa.select(settlements.c.hold_id, settlements.c.outcome).where(
+            settlements.c.establishment_id == establishment_id, settlements.c.hold_id.in_(hold_ids)
+        )
+    )
+    return {row.hold_id: row.outcome for row in rows}
+
+
+async def compared_until(session: ReadSession, establishment_id: UUID) -> datetime | None:
+    """How far the reconciler came."""
+    row = await session.first(
+        sa.select(reconciler_cursors.c.compared_until).where(reconciler_cursors.c.establishment_id == establishment_id)
+    )
+    return row.compared_until if row else None
+
+
+def _returned_lines(stored: object) -> list[tuple[UUID, int]] | None:
+    if stored is None:
+        return None
+    return [(line.slot_id, line.quantity) for line in msgspec.convert(stored, list[_StoredLine])]
 
 
 async def _complete(session: ReadSession, establishment_id: UUID, found: Sequence[Order]) -> list[Order]:

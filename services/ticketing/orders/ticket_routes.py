@@ -21,8 +21,10 @@ from services.ticketing.orders.routes import reachable
 from services.ticketing.tickets.documents import calendar_entry, qr
 from services.ticketing.tickets.documents.document import TicketDocument
 from services.ticketing.tickets.documents.pool import RenderPool
+from services.ticketing.tickets.keys.actions import rotate_signing_key
+from services.ticketing.tickets.keys.queries import SigningKeyCard, card, stored_keys
 from services.ticketing.tickets.queries import Ticket, TicketView, find_ticket, ticket_view
-from services.ticketing.tickets.signing import Keyrings, SigningKeyCard, list_signing_keys, rotate_signing_key
+from services.ticketing.tickets.signing import Keyrings
 
 TICKETS = f"{ESTABLISHMENT}/tickets"
 FORMATS = ("pdf", "svg", "ics")
@@ -70,8 +72,8 @@ async def show_signing_keys(
     principal: NamedDependency[Principal], database: NamedDependency[Database]
 ) -> Page[SigningKeyCard]:
     tenant = principal.tenant
-    cards = await database.read(tenant, lambda session: list_signing_keys(session, tenant))
-    return Page(items=cards, next_cursor=None)
+    keys = await database.read(tenant, lambda session: stored_keys(session, tenant))
+    return Page(items=[card(key) for key in keys], next_cursor=None)
 
 
 @post(f"{ESTABLISHMENT}/signing-keys", **needs("admin"), summary="Sign new tickets with a new key")
@@ -84,11 +86,11 @@ async def rotate_key(
     tenant = principal.tenant
 
     async def rotate(session: WriteSession) -> SigningKeyCard:
-        return await rotate_signing_key(session, sealer, tenant)
+        return card(await rotate_signing_key(session, sealer, tenant))
 
-    card = await database.write(tenant, rotate)
+    rotated = await database.write(tenant, rotate)
     keyrings.forget(tenant)
-    return card
+    return rotated
 
 
 async def _view(

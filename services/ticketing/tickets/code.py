@@ -47,7 +47,7 @@ _SHORT_HEAD: Final = 4
 _SEPARATORS: Final = dict.fromkeys(map(ord, "-\u2010\u2011\u2012\u2013\u2212_.\u200b"))
 
 
-class CodeRefused(Exception):  # noqa: N818  # a refusal, like its three kinds below
+class CodeRefused(Exception):  # a refusal, like its three kinds below
     """Base of the three ways in which a code can fail; nothing else is ever raised by `read` and `verify`."""
 
 

@@ -94,10 +94,14 @@ async def test_supervisor_starts_again_what_ends_and_stops_in_reverse_order():
     reports: list[str] = []
     ends: list[str] = []
     async with Supervisor(reports.append) as supervisor:
-        for name in ("first", "second"):
-            program = _program(SAYS_GOODBYE, name=name, write_line=lambda name, line: ends.append(f"{name} {line}"))
-            await supervisor.start(Process(program))
-        await _eventually(lambda: len(ends) == 2)
+        parts = [
+            Process(_program(SAYS_GOODBYE, name=name, write_line=lambda name, line: ends.append(f"{name} {line}")))
+            for name in ("first", "second", "third")
+        ]
+        await supervisor.start(parts[0])
+        await supervisor.start(parts[1])
+        await supervisor.start(parts[2], outlives=parts[1])
+        await _eventually(lambda: len(ends) == 3)
         victim = Process(_program("import time; time.sleep(60)", name="victim"))
         await supervisor.start(victim)
         killed = victim.pid
@@ -106,7 +110,7 @@ async def test_supervisor_starts_again_what_ends_and_stops_in_reverse_order():
         await _eventually(lambda: victim.pid != killed)
         await _eventually(lambda: reports[-1] == "victim runs again")
     assert reports == ["victim ended (signal 9); starting it again in 0.1 s", "victim runs again"]
-    assert ends[2:] == ["second stopped", "first stopped"]
+    assert ends[3:] == ["second stopped", "third stopped", "first stopped"]
 
 
 async def test_supervisor_waits_longer_for_what_keeps_failing():

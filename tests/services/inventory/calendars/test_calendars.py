@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0917 - fixtures arrive as arguments
+
 import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4

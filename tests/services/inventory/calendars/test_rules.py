@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0917 - fixtures arrive as arguments
+
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo

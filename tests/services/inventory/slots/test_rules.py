@@ -4,7 +4,7 @@ from uuid import UUID
 import pytest
 
 from services.inventory.contract import OfferKind
-from services.inventory.slots.rules import Per, entry_window, on_sale, sales_end, shared_row_id
+from services.inventory.slots.rules import Per, SaleTerms, entry_window, on_sale, sales_end, shared_row_id
 
 START = datetime(2027, 5, 1, 10, 0, tzinfo=UTC)
 END = START + timedelta(hours=2)
@@ -33,7 +33,8 @@ def test_sales_end_counts_from_start_or_end(kind: OfferKind, minutes_before: int
 def test_on_sale_needs_publication_and_the_right_moment(
     opens_at: datetime | None, *, published: bool, now: datetime, expected: bool
 ):
-    assert on_sale("timed", START, END, opens_at, 0, published, now) is expected
+    terms = SaleTerms(kind="timed", opens_at=opens_at, closes_minutes_before=0, published=published)
+    assert on_sale(terms, START, END, now) is expected
 
 
 @pytest.mark.parametrize(
