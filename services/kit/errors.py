@@ -1,6 +1,7 @@
 """The three kinds of error (docs/architecture.md): refused, unavailable, and everything else, which is a bug."""
 
 from typing import ClassVar, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 
@@ -131,3 +132,8 @@ class Unavailable(Exception):
 def problem_type(code: str) -> str:
     """A stable URI per code; relative, so that it names the same page on every instance."""
     return f"/docs/problems#{code}"
+
+
+def json_pointer(*steps: str) -> str:
+    """Like `/lines/0/quantity` (RFC 6901), escaped for its place behind the `#` of a URI."""
+    return "".join("/" + quote(step.replace("~", "~0").replace("/", "~1"), safe="~!$&'()*+,;=:@?") for step in steps)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code", examples=["EUR"])]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z", description="ISO 4217 code", examples=["EUR"])]
 
 
 class Money(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

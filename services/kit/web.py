@@ -1,7 +1,6 @@
 """What every service's HTTP side shares: who asks, what may be reached, and how errors leave."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
+from services.kit.bodies import JsonRequest
 from services.kit.errors import (
     FieldError,
     Forbidden,
@@ -27,6 +27,7 @@ from services.kit.errors import (
     Problem,
     Refused,
     Unauthenticated,
+    json_pointer,
     problem_type,
 )
 from services.kit.errors import Unavailable as UnavailableError
@@ -66,8 +67,11 @@ def public() -> dict[str, Any]:
     return {"opt": {"scope": None}}
 
 
-def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The one guard of all routes. A route that says nothing about access is reachable by nobody."""
+async def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The one guard of all routes. A route that says nothing about access is reachable by nobody.
+
+    Async although it awaits nothing: Litestar would run a plain function in a thread, at every request.
+    """
     if handler.opt.get("internal"):
         return
     if "scope" not in handler.opt:
@@ -82,6 +86,18 @@ def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
     if principal.actor == ANONYMOUS.actor:
         raise Unauthenticated(f"Send a key with the scope {needed}: Authorization: Bearer pvs_…")
     raise Forbidden(f"The scope {needed} is needed.")
+
+
+def check_query(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """PostgreSQL stores no NUL character, so nothing can be found by one."""
+    if b"%00" in connection.scope["query_string"]:
+        errors = [
+            FieldError(f"#{json_pointer(name)}", "The character NUL is not allowed.")
+            for name, value in connection.query_params.multi_items()
+            if "\0" in name + value
+        ]
+        if errors:
+            raise Invalid(errors[0].detail, errors=errors)
 
 
 def principal_of(scope: Any) -> Principal:  # noqa: ANN401 - Litestar's scope type forbids keys of our own
@@ -154,7 +170,8 @@ def service_app(
 
     return Litestar(
         list(handlers),
-        guards=[check_access],
+        guards=[check_access, check_query],
+        request_class=JsonRequest,
         dependencies={"principal": Provide(provide_principal, sync_to_thread=False), **dependencies},
         exception_handlers={Exception: problem_response},
         lifespan=list(lifespan),
@@ -249,19 +266,9 @@ def _invalid(error: ValidationException) -> Invalid:
     return Invalid("; ".join(f"{item.pointer}: {item.detail}" for item in errors) or str(error.detail), errors=errors)
 
 
-NAMED_FIELD = re.compile(r"(?:unknown|required) field `([^`]+)`")
-
-
 def _field_error(item: Mapping[str, Any]) -> FieldError:
-    """Litestar's account of one wrong field, as pointer and sentence."""
+    """Litestar's account of one wrong parameter, or of a body that is not there, as pointer and sentence."""
     message, key = str(item.get("message", "")), str(item.get("key", ""))
     if key == "data":
-        key = ""
-        if message == "'data'":
-            message = "A JSON body is needed."
-    steps = [step for step in re.split(r"[.\[\]]+", key) if step]
-    named = NAMED_FIELD.search(message)
-    if named:
-        steps.append(named.group(1))
-    pointer = "#" + "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
-    return FieldError(pointer=pointer, detail=message)
+        return FieldError(pointer="#", detail="A JSON body is needed.")
+    return FieldError(pointer=f"#{json_pointer(key)}", detail=message)

@@ -18,9 +18,13 @@ VAGUE = {"utils", "util", "helpers", "helper", "manager", "base", "common", "mis
 SLICE_FILES = {"__init__", "routes", "actions", "queries", "tables", "rules", "jobs"}
 # What a slice holds beyond the agreed files, and why.
 MORE_IN_SLICES = {
-    "inventory/calendars/closure_routes": "closures are a resource of their own; with calendars they share rules",
+    "ticketing/entry/devices": "scanners are a resource of their own, with verbs and reads of their own",
+    "ticketing/payments/provider": "the Protocol that an outside system stands behind (style 9)",
+    "ticketing/payments/stripe_provider": "its real implementation, and the only module that imports the SDK",
     "ticketing/tickets/code": "the format of the QR code and its short code: a standard to be read on its own",
     "ticketing/tickets/documents": "the faces of a ticket (page, QR, calendar entry), drawn by a pool of processes",
+    "ticketing/tickets/keys": "the verbs and reads of signing keys",
+    "ticketing/tickets/signing": "the opened keys, kept in memory: neither a verb nor a read",
 }
 # Litestar and typer call these, each parameter being a part of the request or an option of the command.
 HANDLERS = {"get", "post", "put", "patch", "delete", "head", "route", "command"}

@@ -21,7 +21,7 @@ from services.ticketing.ledger.actions import NewEvent, append
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Address = Annotated[str, msgspec.Meta(max_length=500)]
-Channel = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,30}$", examples=["online"])]
+Channel = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,30}\Z", examples=["online"])]
 PerOrder = Annotated[int, msgspec.Meta(ge=1, le=500)]
 Age = Annotated[int, msgspec.Meta(ge=0, le=130)]
 

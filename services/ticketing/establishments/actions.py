@@ -20,12 +20,12 @@ PaymentMethod = Literal["free", "stripe", "on_site", "on_account"]
 Slug = Annotated[
     str,
     msgspec.Meta(
-        pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])$", description="Stands in URLs", examples=["musee-exemple"]
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])\Z", description="Stands in URLs", examples=["musee-exemple"]
     ),
 ]
-Country = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2", examples=["FR"])]
-Colour = Annotated[str, msgspec.Meta(pattern="^#[0-9a-fA-F]{6}$", examples=["#1d3557"])]
-Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$|^$", max_length=254)]
+Country = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z", description="ISO 3166-1 alpha-2", examples=["FR"])]
+Colour = Annotated[str, msgspec.Meta(pattern=r"^#[0-9a-fA-F]{6}\Z", examples=["#1d3557"])]
+Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+\Z|^\Z", max_length=254)]
 ShortText = Annotated[str, msgspec.Meta(max_length=200)]
 Minutes = Annotated[int, msgspec.Meta(ge=1, le=120)]
 Hours = Annotated[int, msgspec.Meta(ge=0, le=8760)]
@@ -47,7 +47,7 @@ class NewEstablishment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     payment_methods: Annotated[list[PaymentMethod], msgspec.Meta(max_length=4)] = msgspec.field(
         default_factory=lambda: ["free", "stripe", "on_site"]
     )
-    stripe_account: Annotated[str, msgspec.Meta(pattern="^(acct_[A-Za-z0-9]{1,60})?$")] = ""
+    stripe_account: Annotated[str, msgspec.Meta(pattern=r"^(acct_[A-Za-z0-9]{1,60})?\Z")] = ""
     hold_minutes: Minutes = 15
     extension_minutes: Minutes = 10
     cancellation_hours_before: Hours | None = 24
@@ -64,7 +64,7 @@ class EstablishmentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     contact_email: Email | UnsetType = UNSET
     accent_colour: Colour | UnsetType = UNSET
     payment_methods: list[PaymentMethod] | UnsetType = UNSET
-    stripe_account: Annotated[str, msgspec.Meta(pattern="^(acct_[A-Za-z0-9]{1,60})?$")] | UnsetType = UNSET
+    stripe_account: Annotated[str, msgspec.Meta(pattern=r"^(acct_[A-Za-z0-9]{1,60})?\Z")] | UnsetType = UNSET
     hold_minutes: Minutes | UnsetType = UNSET
     extension_minutes: Minutes | UnsetType = UNSET
     cancellation_hours_before: Hours | None | UnsetType = UNSET

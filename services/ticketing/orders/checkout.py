@@ -24,7 +24,7 @@ from services.kit.clock import Clock
 from services.kit.database import Database, UniqueViolation, violates
 from services.kit.errors import IdempotencyKeyReused
 from services.kit.idempotency import Answer, IdempotencyKey, OnceOnly
-from services.kit.ids import derived_id, new_id
+from services.kit.ids import new_id
 from services.kit.principal import Principal
 from services.kit.recent import Recent
 from services.kit.web import encode
@@ -37,6 +37,7 @@ from services.ticketing.orders.drafts import (
     due_payment,
     new_order,
     order_lines,
+    order_of_key,
     place_request,
     slot_facts,
 )
@@ -105,7 +106,7 @@ class Checkout:
             )
         sells = wanted is not None and wanted.payment_method in IMMEDIATE
         seconds = None if sells else hold_seconds(new.hold_minutes, establishment, principal)
-        order_id = derived_id("order", tenant, key.hashed()) if key else new_id()
+        order_id = order_of_key(tenant, key) if key else new_id()
         request = place_request(tenant, order_id, order_id, lines, seconds)
         # Before any place is taken: what is wrong with the request itself is said now.
         checked = Hold(id=order_id, owner_id=order_id, state="held", expires_at=None, lines=request.lines)

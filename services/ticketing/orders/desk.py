@@ -10,6 +10,8 @@ from services.kit.principal import Principal
 from services.ticketing.orders.after_sales import AfterSales
 from services.ticketing.orders.cashier import Cashier
 from services.ticketing.orders.checkout import Checkout, Resources
+from services.ticketing.orders.drafts import order_of_key
+from services.ticketing.orders.posting import OrderSettled
 from services.ticketing.orders.queries import Order
 from services.ticketing.orders.requests import Confirmation, NewOrder
 from services.ticketing.orders.rules import IMMEDIATE
@@ -32,10 +34,20 @@ class OrderDesk:
 
     async def create(self, principal: Principal, new: NewOrder, key: IdempotencyKey | None) -> Answer:
         """In one call or the first step of several. The same key again gets the first answer."""
-        if key is None:
-            return await self._create(principal, new, None)
-        with self._once.running(principal.tenant, key):
-            return await self._create(principal, new, key)
+        wanted, tenant = new.confirm, principal.tenant
+        if wanted is None or wanted.payment_method in IMMEDIATE:
+            return await self._enter(principal, new, key)
+        if key and (given := await self._once.replayed(tenant, key)):
+            return given
+        try:
+            order_id = msgspec.json.decode((await self._enter(principal, new, key)).body, type=OrderId).id
+        except OrderSettled:
+            # The first try with this key made the order, but died before its payment page was there.
+            if key is None:
+                raise
+            order_id = order_of_key(tenant, key)
+        order = await self.read(tenant, order_id)
+        return await self.cashier.pay(principal, order, wanted, key, status=201)
 
     async def confirm(
         self, principal: Principal, order: Order, wanted: Confirmation, key: IdempotencyKey | None
@@ -55,12 +67,8 @@ class OrderDesk:
     async def close(self) -> None:
         await self.checkout.close()
 
-    async def _create(self, principal: Principal, new: NewOrder, key: IdempotencyKey | None) -> Answer:
-        answer = await self.checkout.create(principal, new, key)
-        if new.confirm is None or new.confirm.payment_method in IMMEDIATE:
-            return answer
-        order_id = msgspec.json.decode(answer.body, type=OrderId).id
-        order = await self.read(principal.tenant, order_id)
-        if order.status == "confirmed":
-            return answer
-        return await self.cashier.pay(principal, order, new.confirm, key, status=201)
+    async def _enter(self, principal: Principal, new: NewOrder, key: IdempotencyKey | None) -> Answer:
+        if key is None:
+            return await self.checkout.create(principal, new, None)
+        with self._once.running(principal.tenant, key):
+            return await self.checkout.create(principal, new, key)

@@ -8,6 +8,7 @@ import msgspec
 
 from services.inventory.contract import Hold, PlaceHold, PlaceLine, Slot
 from services.kit.errors import Invalid
+from services.kit.idempotency import IdempotencyKey
 from services.kit.ids import derived_id
 from services.ticketing.catalog.rules import PricedLine, SlotFacts
 from services.ticketing.orders.queries import Line, Order, Payment
@@ -15,6 +16,11 @@ from services.ticketing.orders.requests import Confirmation, Customer, NewOrder
 
 # Filled in under the lock of the ledger, which has the database's clock.
 UNDATED = datetime.min  # noqa: DTZ901 - never compared, never stored
+
+
+def order_of_key(tenant: UUID, key: IdempotencyKey) -> UUID:
+    """The order that this key makes: the same one however often it is sent."""
+    return derived_id("order", tenant, key.hashed())
 
 
 def slot_facts(slot: Slot) -> SlotFacts:

@@ -9,9 +9,10 @@ from services.kit.texts import Language
 
 PaymentMethod: TypeAlias = Literal["free", "stripe", "on_site", "on_account"]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=500)]
-Channel = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,30}$", examples=["online"])]
-Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=254, examples=["a@example.org"])]
-PersonName = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Channel = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,30}\Z", examples=["online"])]
+Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+\Z", max_length=254, examples=["a@example.org"])]
+# No control characters: a name stands in the headers of mails.
+PersonName = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]+\Z", max_length=200, examples=["Claude Monet"])]
 TicketIds = Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=500)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
@@ -35,8 +36,8 @@ class Confirmation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     payment_method: PaymentMethod
     customer: Customer | None = None
-    success_url: Annotated[str, msgspec.Meta(pattern="^https?://", max_length=2000)] | None = None
-    cancel_url: Annotated[str, msgspec.Meta(pattern="^https?://", max_length=2000)] | None = None
+    success_url: Annotated[str, msgspec.Meta(pattern=r"^https?://\S+\Z", max_length=2000)] | None = None
+    cancel_url: Annotated[str, msgspec.Meta(pattern=r"^https?://\S+\Z", max_length=2000)] | None = None
 
 
 class NewOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
