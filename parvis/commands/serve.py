@@ -1,3 +1,4 @@
+import _thread
 import importlib
 import signal
 from collections.abc import Callable
@@ -24,7 +25,7 @@ def serve(target: str, *, host: str, port: int, workers: int, drain_seconds: int
     A worker that dies is replaced. Requests in flight have `drain_seconds` to finish.
     """
     _find(target)
-    Granian(
+    Server(
         target,
         address=host,
         port=port,
@@ -39,6 +40,20 @@ def serve(target: str, *, host: str, port: int, workers: int, drain_seconds: int
         respawn_interval=RESPAWN_PAUSE_SECONDS,
         workers_kill_timeout=drain_seconds,
     ).serve(target_loader=_make)
+
+
+class Server(Granian):
+    """Granian, made deaf to the second of two quick goodbyes.
+
+    Its handler takes a lock that a second signal in the middle of the first would wait for, for ever. And they do come
+    in rows: when a process with several threads is killed, the kernel tells its children once for each thread.
+    """
+
+    def signal_handler_interrupt(self, *_: object) -> None:
+        if not self.interrupt_signal:
+            self.interrupt_signal = True
+            # In a thread, because this one may have been interrupted while it held that lock.
+            _thread.start_new_thread(self.main_loop_interrupt.set, ())
 
 
 def _make(target: str) -> Application:

@@ -83,7 +83,11 @@ def _invalid(message: str, body: bytes, type_: Any) -> Invalid:  # noqa: ANN401 
 def _exact(steps: list[str], message: str, body: bytes, type_: Any) -> list[str]:  # noqa: ANN401 - see read_body
     """Which key of an object with free keys is meant: the one that is wrong also alone."""
     place = steps.index("...") if "..." in steps else len(steps)
-    document = msgspec.json.decode(body)
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # What follows the first fault was not read until now, and is no better.
+        return steps[:place]
     parent: Any = None
     target = document
     for step in steps[:place]:
@@ -110,7 +114,7 @@ def _check_names_and_texts(body: bytes) -> None:
     try:
         _NAMES.decode(body.decode())
     except _RepeatedNameError as error:
-        raise Invalid(f"The name {str(error)[:MAX_DETAIL_LENGTH]!r} stands twice in one object.") from None
+        raise Invalid.field("", f"The name {str(error)[:MAX_DETAIL_LENGTH]!r} stands twice in one object.") from None
     if rb"\u0000" in body:
         errors = [FieldError(f"#{place}", "The character NUL is not allowed.") for place in _with_nul(json.loads(body))]
         if errors:

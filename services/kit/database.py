@@ -30,6 +30,8 @@ ATTEMPTS = 4
 RETRYABLE = frozenset({"40P01", "40001", "55P03"})
 # Connection exceptions, shutdown and start-up of the server, too many connections, disk full, out of memory.
 UNAVAILABLE_CLASSES = ("08", "57P", "53")
+# The connection is gone or its driver has lost the thread (a FATAL of the server that came while it was idle).
+CONNECTION_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 SERVER_SETTINGS = {
     "application_name": "parvis",
     "lock_timeout": "3s",
@@ -120,7 +122,7 @@ class Database:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._transaction(establishment_id, begin, session_type, action)
-            except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            except (DBAPIError, asyncpg.PostgresError, *CONNECTION_LOST) as error:
                 if not _may_help_to_repeat(error):
                     raise
                 if attempt == ATTEMPTS:
@@ -175,7 +177,7 @@ async def _commit(connection: AsyncConnection, driver: "asyncpg.Connection[async
         if sqlstate(error) in RETRYABLE:
             raise
         _outcome_unknown(error)
-    except (asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except CONNECTION_LOST as error:
         await connection.invalidate()
         _outcome_unknown(error)
     except asyncio.CancelledError:
@@ -200,6 +202,4 @@ def _may_help_to_repeat(error: BaseException) -> bool:
     if state:
         return state in RETRYABLE or state.startswith(UNAVAILABLE_CLASSES)
     origin = getattr(error, "orig", None) or error
-    return isinstance(origin, (asyncpg.InterfaceError, OSError, TimeoutError)) or bool(
-        getattr(error, "connection_invalidated", False)
-    )
+    return isinstance(origin, CONNECTION_LOST) or bool(getattr(error, "connection_invalidated", False))

@@ -69,11 +69,22 @@ class OnceOnly:
     ) -> Answer:
         """Raises `IdempotencyKeyReused` for another request, `IdempotencyInProgress` while the first one runs."""
         if key is None:
-            return await self._database.write(establishment_id, action)
+            return await self.record(establishment_id, None, action)
         with self.running(establishment_id, key):
-            return await self._database.write(
-                establishment_id, lambda session: self._once(session, establishment_id, key, action)
-            )
+            return await self.record(establishment_id, key, action)
+
+    async def record(
+        self,
+        establishment_id: UUID,
+        key: IdempotencyKey | None,
+        action: Callable[[WriteSession], Awaitable[Answer]],
+    ) -> Answer:
+        """As `answer`, for a caller that has marked the key as `running` itself."""
+        if key is None:
+            return await self._database.write(establishment_id, action)
+        return await self._database.write(
+            establishment_id, lambda session: self._once(session, establishment_id, key, action)
+        )
 
     def running(self, establishment_id: UUID, key: IdempotencyKey) -> "_Running":
         """Marks the key as being worked on in this process while the `with` block lasts."""

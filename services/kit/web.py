@@ -88,7 +88,7 @@ async def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: 
     raise Forbidden(f"The scope {needed} is needed.")
 
 
-def check_query(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def check_query(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """PostgreSQL stores no NUL character, so nothing can be found by one."""
     if b"%00" in connection.scope["query_string"]:
         errors = [

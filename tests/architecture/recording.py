@@ -54,5 +54,6 @@ def every_statement_is_checked() -> Iterator[None]:
     """Imported by tests/conftest.py: whatever a test made the services send is linted when all have run."""
     with recorded() as statements:
         yield
-    found = {sql: complaints(sql) for sql in sorted(statements) if NEGATIVE_CONTROL not in sql}
-    assert {sql: what for sql, what in found.items() if what} == {}
+    checked = {sql: complaints(sql) for sql in sorted(statements) if NEGATIVE_CONTROL not in sql}
+    wrong = [f"{'; '.join(found)}: {sql}" for sql, found in checked.items() if found]
+    assert wrong == [], "\n".join(wrong)

@@ -55,9 +55,12 @@ class Bank:
         session_id = _page(order).rpartition("/")[2]
         await self._control("POST", f"/checkout/{session_id}/pay", {})
 
+    async def visit(self, order: Order) -> httpx.Response:
+        return await self._http.get(_page(order))
+
     async def type_card(self, order: Order, card: str) -> httpx.Response:
         """A visitor opens the page, types a card and follows where the form leads, one page far."""
-        return await self._submit(await self._http.get(_page(order)), card=card)
+        return await self._submit(await self.visit(order), card=card)
 
     async def answer(self, asked: httpx.Response, answer: str) -> httpx.Response:
         """To the question of 3-D Secure: `authorise` or `refuse`."""

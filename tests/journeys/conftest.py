@@ -1,7 +1,9 @@
 """The whole product over HTTP, twice: everything in one process, and each service in a process of its own."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import cast
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -10,11 +12,11 @@ import pytest_asyncio
 
 from parvis.embedded.servers import EmbeddedServers
 from parvis.establishments import operator_key
+from parvis.settings import Settings
 from parvis.stand_in.stripe.serving import serve_stripe_stand_in
 from parvis.stand_in.stripe.settings import StripeStandInSettings
 from parvis.verify import verify
-from tests.conftest import Instance
-from tests.databases import cloned_database
+from tests.conftest import Instance, _execute, _instance
 from tests.journeys.bank import Bank
 from tests.journeys.house import House, Shape, running_house
 from tests.journeys.museum import Museum, found_museum
@@ -64,6 +66,15 @@ async def owner(house: House) -> AsyncIterator["asyncpg.Connection[asyncpg.Recor
     connection = await asyncpg.connect(house.settings.database_url)
     yield connection
     await connection.close()
+
+
+@asynccontextmanager
+async def cloned_database(servers: EmbeddedServers, template: str) -> AsyncIterator[Instance]:
+    """Migrated, and for longer than one test, unlike `instance`."""
+    name = f"journeys_{uuid4().hex}"
+    await _execute(servers.admin_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _instance(servers, name)
+    await _execute(servers.admin_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _settings(instance: Instance, stripe_url: str) -> Settings:

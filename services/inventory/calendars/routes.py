@@ -40,7 +40,10 @@ Weekdays: TypeAlias = Annotated[
 LocalTime: TypeAlias = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z", max_length=5, description="On the venue's clock", examples=["09:00"]
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z",
+        max_length=5,
+        description="On the venue's clock",
+        examples=["09:00"],
     ),
 ]
 Every: TypeAlias = Annotated[int, msgspec.Meta(ge=5, le=1440, description="From start to start", examples=[30])]

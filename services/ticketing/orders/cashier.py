@@ -63,7 +63,10 @@ class Cashier:
     async def pay(
         self, principal: Principal, order: Order, wanted: Confirmation, key: IdempotencyKey | None, *, status: int
     ) -> Answer:
-        """Opens the provider's page for a held order; the same page again while it is open."""
+        """Opens the provider's page for a held order; the same page again while it is open.
+
+        The caller has marked the key as running.
+        """
         tenant = principal.tenant
         provider = self._configured()
         establishment = await self._resources.establishments.get(tenant)
@@ -94,7 +97,7 @@ class Cashier:
             waiting = await find_order(session, tenant, order.id)
             return encode(status, show(waiting))
 
-        return await self._resources.once.answer(tenant, key, action)
+        return await self._resources.once.record(tenant, key, action)
 
     async def notified(self, tenant: UUID, body: bytes, signature: str) -> None:
         """A provider's webhook. Raises `NotificationRefused`; `Unavailable` makes the provider send it again."""

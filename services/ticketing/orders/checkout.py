@@ -230,7 +230,7 @@ class Checkout:
             if len(postings) > 1:
                 # The batcher takes them one by one.
                 raise
-            if violates(error, "pk_settlements") or violates(error, "pk_orders"):
+            if any(violates(error, key) for key in ("pk_settlements", "pk_orders", "pk_order_lines")):
                 return [OrderSettled()]
             # Two short codes met, which happens once in years: the second try makes new ones.
             return await self._write(tenant, postings)

@@ -34,20 +34,10 @@ class OrderDesk:
 
     async def create(self, principal: Principal, new: NewOrder, key: IdempotencyKey | None) -> Answer:
         """In one call or the first step of several. The same key again gets the first answer."""
-        wanted, tenant = new.confirm, principal.tenant
-        if wanted is None or wanted.payment_method in IMMEDIATE:
-            return await self._enter(principal, new, key)
-        if key and (given := await self._once.replayed(tenant, key)):
-            return given
-        try:
-            order_id = msgspec.json.decode((await self._enter(principal, new, key)).body, type=OrderId).id
-        except OrderSettled:
-            # The first try with this key made the order, but died before its payment page was there.
-            if key is None:
-                raise
-            order_id = order_of_key(tenant, key)
-        order = await self.read(tenant, order_id)
-        return await self.cashier.pay(principal, order, wanted, key, status=201)
+        if key is None:
+            return await self._create(principal, new, None)
+        with self._once.running(principal.tenant, key):
+            return await self._create(principal, new, key)
 
     async def confirm(
         self, principal: Principal, order: Order, wanted: Confirmation, key: IdempotencyKey | None
@@ -56,7 +46,10 @@ class OrderDesk:
             return given
         if wanted.payment_method in IMMEDIATE:
             return await self.checkout.confirm(principal, order, wanted, key)
-        return await self.cashier.pay(principal, order, wanted, key, status=200)
+        if key is None:
+            return await self.cashier.pay(principal, order, wanted, None, status=200)
+        with self._once.running(principal.tenant, key):
+            return await self.cashier.pay(principal, order, wanted, key, status=200)
 
     async def read(self, tenant: UUID, order_id: UUID) -> Order:
         return await self.checkout.read(tenant, order_id)
@@ -67,8 +60,19 @@ class OrderDesk:
     async def close(self) -> None:
         await self.checkout.close()
 
-    async def _enter(self, principal: Principal, new: NewOrder, key: IdempotencyKey | None) -> Answer:
-        if key is None:
-            return await self.checkout.create(principal, new, None)
-        with self._once.running(principal.tenant, key):
+    async def _create(self, principal: Principal, new: NewOrder, key: IdempotencyKey | None) -> Answer:
+        tenant, wanted = principal.tenant, new.confirm
+        if wanted is None or wanted.payment_method in IMMEDIATE:
             return await self.checkout.create(principal, new, key)
+        if key and (given := await self._once.replayed(tenant, key)):
+            return given
+        try:
+            held = await self.checkout.create(principal, new, key)
+            order_id = msgspec.json.decode(held.body, type=OrderId).id
+        except OrderSettled:
+            # The first try with this key made the order, but its payment page was never answered.
+            if key is None:
+                raise
+            order_id = order_of_key(tenant, key)
+        order = await self.read(tenant, order_id)
+        return await self.cashier.pay(principal, order, wanted, key, status=201)

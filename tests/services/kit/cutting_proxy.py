@@ -19,34 +19,29 @@ class CuttingProxy:
         self.cut_before_commit = False
         self.connections = 0
         self._server_address = (host, port)
-        self._pumps: set[asyncio.Task[None]] = set()
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         self.connections += 1
+        from_server, to_server = await asyncio.open_connection(*self._server_address)
+        last_words = asyncio.Event()
+        answers = asyncio.create_task(_pass_on(from_server, to_client, last_words))
         try:
-            from_server, to_server = await asyncio.open_connection(*self._server_address)
-        except OSError:
-            writer.close()
-            return
-        answers = asyncio.create_task(_pump(from_server, writer))
-        self._pumps.add(answers)
-        answers.add_done_callback(self._pumps.discard)
-        while data := await reader.read(65536):
-            if COMMIT in data and self.cut_before_commit:
-                self.cut_before_commit = False
-                break
-            lost = COMMIT in data and self.cut_after_commit
-            if lost:
-                self.cut_after_commit = False
-                answers.cancel()
-            to_server.write(data)
-            await to_server.drain()
-            if lost:
-                # The server has done its work when it answers; nobody is told.
-                await from_server.read(1)
-                break
-        writer.close()
-        to_server.close()
+            while data := await from_client.read(65536):
+                if COMMIT in data and self.cut_before_commit:
+                    self.cut_before_commit = False
+                    return
+                if COMMIT in data and self.cut_after_commit:
+                    self.cut_after_commit = False
+                    last_words.set()
+                to_server.write(data)
+                if last_words.is_set():
+                    # The server has done its work when it answers; nobody is told.
+                    await answers
+                    return
+        finally:
+            answers.cancel()
+            for stream in (to_client, to_server):
+                stream.transport.abort()
 
 
 @asynccontextmanager
@@ -60,9 +55,11 @@ async def cutting_proxy(url: str) -> AsyncIterator[tuple[CuttingProxy, str]]:
         yield proxy, target.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
     finally:
         server.close()
+        await server.wait_closed()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stop: asyncio.Event) -> None:
     while data := await reader.read(65536):
+        if stop.is_set():
+            return
         writer.write(data)
-    writer.close()

@@ -319,7 +319,7 @@ async def test_server_that_is_not_there_is_unavailable(establishment_id: UUID):
     await database.close()
 
 
-async def test_deferred_reads_through_sqlalchemy(database: Database, establishment_id: UUID):
+async def test_statements_and_sql_text_answer_the_same(database: Database, establishment_id: UUID):
     for text in ("b", "a"):
         await database.write(establishment_id, add_note(establishment_id, text))
     own = sa.select(notes.c.text).where(notes.c.establishment_id == establishment_id).order_by(notes.c.text)
@@ -330,6 +330,11 @@ async def test_deferred_reads_through_sqlalchemy(database: Database, establishme
         return first, [row.text for row in all_rows], await session.scalar(own), [row["text"] for row in fetched]
 
     assert await database.read(establishment_id, query) == (("a",), ["a", "b"], "a", ["a", "b"])
+
+
+async def test_argument_of_the_wrong_type_is_a_bug_and_not_unavailable(database: Database, establishment_id: UUID):
+    with pytest.raises(asyncpg.DataError):
+        await database.read(establishment_id, lambda session: session.fetch("SELECT $1::int", "three"))
 
 
 async def test_broken_statement_is_a_bug_and_not_unavailable(database: Database, establishment_id: UUID):
