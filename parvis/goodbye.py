@@ -22,6 +22,9 @@ def goodbye() -> Iterator[asyncio.Event]:
     finally:
         for number in heard:
             loop.remove_signal_handler(number)
+            if event.is_set():
+                # A second one while Python tidies up would end an orderly stop with an error.
+                signal.signal(number, signal.SIG_IGN)
 
 
 async def done_before(event: asyncio.Event, work: Coroutine[None, None, None]) -> bool:

@@ -5,15 +5,22 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
+import hypothesis
 import msgspec
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from hypothesis import HealthCheck
 
 from parvis.embedded.servers import EmbeddedServers, embedded_servers
 from parvis.migrate import migrate
 from parvis.settings import Settings
 from services.kit.database import Database
+from tests.architecture.recording import every_statement_is_checked  # noqa: F401 - a fixture of the whole run
+
+# A busy machine makes slow examples; what they find does not change.
+hypothesis.settings.register_profile("parvis", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.load_profile("parvis")
 
 TEMPLATE = "parvis_template"
 SECRET = "dGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgdGVzdHMgdGVzdHM="

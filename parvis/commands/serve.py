@@ -4,9 +4,9 @@ import signal
 from collections.abc import Callable
 from typing import Any, cast
 
-from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels
+from granian.server.mp import MPServer
 
 from parvis.supervisor.launch import die_with_parent
 
@@ -42,18 +42,19 @@ def serve(target: str, *, host: str, port: int, workers: int, drain_seconds: int
     ).serve(target_loader=_make)
 
 
-class Server(Granian):
-    """Granian, made deaf to the second of two quick goodbyes.
+class Server(MPServer):
+    """Granian, deaf to goodbyes after the first.
 
-    Its handler takes a lock that a second signal in the middle of the first would wait for, for ever. And they do come
-    in rows: when a process with several threads is killed, the kernel tells its children once for each thread.
+    Its handler takes a lock, for which a second signal in the middle of the first waits for ever. And they do come in
+    rows: when a process with several threads is killed, the kernel tells its children once for each thread.
     """
 
     def signal_handler_interrupt(self, *_: object) -> None:
-        if not self.interrupt_signal:
-            self.interrupt_signal = True
-            # In a thread, because this one may have been interrupted while it held that lock.
-            _thread.start_new_thread(self.main_loop_interrupt.set, ())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        self.interrupt_signal = True
+        # In a thread, because this one may have been interrupted while it held that lock.
+        _thread.start_new_thread(self.main_loop_interrupt.set, ())
 
 
 def _make(target: str) -> Application:

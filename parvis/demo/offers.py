@@ -35,13 +35,18 @@ def _museum(today: date) -> dict[str, Any]:
                     "published": True,
                 },
                 "tariffs": [
-                    _tariff("Plein tarif", "Full price", 1500, 1000),
+                    _tariff(("Plein tarif", "Full price"), 1500, 1000),
                     _tariff(
-                        "Tarif réduit", "Reduced", 1100, 1000, proof=("Carte d’étudiant ou de chômeur", "Student card")
+                        ("Tarif réduit", "Reduced"),
+                        1100,
+                        1000,
+                        proof=("Carte d’étudiant ou de chômeur", "Student card"),
                     ),
-                    _tariff("Moins de 26 ans", "Under 26", 0, 1000, max_age=25, proof=("Pièce d’identité", "Identity")),
+                    _tariff(
+                        ("Moins de 26 ans", "Under 26"), 0, 1000, max_age=25, proof=("Pièce d’identité", "Identity")
+                    ),
                 ],
-                "calendar": _calendar(today, "09:00", "17:30", every=30, duration=90, capacity=40),
+                "calendar": _calendar(today, ("09:00", "17:30"), every=30, duration=90, capacity=40),
             },
             {
                 "offer": {
@@ -51,10 +56,10 @@ def _museum(today: date) -> dict[str, Any]:
                     "published": True,
                 },
                 "tariffs": [
-                    _tariff("Plein tarif", "Full price", 900, 1000),
-                    _tariff("Gratuit", "Free", 0, 1000),
+                    _tariff(("Plein tarif", "Full price"), 900, 1000),
+                    _tariff(("Gratuit", "Free"), 0, 1000),
                 ],
-                "calendar": _calendar(today, "00:00", "00:00", every=1440, duration=1439, capacity=2000),
+                "calendar": _calendar(today, ("00:00", "00:00"), every=1440, duration=1439, capacity=2000),
             },
         ],
     }
@@ -76,15 +81,15 @@ def _castle(today: date) -> dict[str, Any]:
             {
                 "offer": _tour("Visite guidée du donjon, en français", "Guided tour of the keep, in French"),
                 "tariffs": [
-                    _tariff("Plein tarif", "Full price", 1300, 1000),
-                    _tariff("Enfant", "Child", 700, 1000, max_age=17),
+                    _tariff(("Plein tarif", "Full price"), 1300, 1000),
+                    _tariff(("Enfant", "Child"), 700, 1000, max_age=17),
                 ],
-                "calendar": _calendar(today, "10:00", "17:00", every=60, duration=50, capacity=12),
+                "calendar": _calendar(today, ("10:00", "17:00"), every=60, duration=50, capacity=12),
             },
             {
                 "offer": _tour("Visite guidée du donjon, en anglais", "Guided tour of the keep, in English"),
-                "tariffs": [_tariff("Plein tarif", "Full price", 1300, 1000)],
-                "calendar": _calendar(today, "11:00", "16:00", every=60, duration=50, capacity=12),
+                "tariffs": [_tariff(("Plein tarif", "Full price"), 1300, 1000)],
+                "calendar": _calendar(today, ("11:00", "16:00"), every=60, duration=50, capacity=12),
             },
         ],
     }
@@ -110,13 +115,13 @@ def _theatre(today: date) -> dict[str, Any]:
                     "published": True,
                 },
                 "tariffs": [
-                    _tariff("Plein tarif", "Full price", 2800, 550),
+                    _tariff(("Plein tarif", "Full price"), 2800, 550),
                     _tariff(
-                        "Moins de 28 ans", "Under 28", 1400, 550, max_age=27, proof=("Pièce d’identité", "Identity")
+                        ("Moins de 28 ans", "Under 28"), 1400, 550, max_age=27, proof=("Pièce d’identité", "Identity")
                     ),
                 ],
                 "calendar": {
-                    **_calendar(today, "20:00", "20:00", every=60, duration=120, capacity=280),
+                    **_calendar(today, ("20:00", "20:00"), every=60, duration=120, capacity=280),
                     "weekdays": [2, 3, 4, 5, 6],
                 },
             }
@@ -150,8 +155,7 @@ def _tour(french: str, english: str) -> dict[str, Any]:
 
 
 def _tariff(
-    french: str,
-    english: str,
+    names: tuple[str, str],
     price_minor: int,
     vat_rate_bp: int,
     *,
@@ -164,22 +168,21 @@ def _tariff(
     if proof is not None:
         eligibility["proof"] = {"fr": proof[0], "en": proof[1]}
     return {
-        "name": {"fr": french, "en": english},
+        "name": {"fr": names[0], "en": names[1]},
         "price": {"amount": price_minor, "currency": "EUR"},
         "vat_rate_bp": vat_rate_bp,
         "eligibility": eligibility,
     }
 
 
-def _calendar(
-    today: date, first_start: str, last_start: str, *, every: int, duration: int, capacity: int
-) -> dict[str, Any]:
+def _calendar(today: date, starts: tuple[str, str], *, every: int, duration: int, capacity: int) -> dict[str, Any]:
+    """`starts`: the first and the last one of each day."""
     return {
         "valid_from": today.isoformat(),
         "valid_until": (today + timedelta(days=DAYS)).isoformat(),
         "weekdays": EVERY_DAY,
-        "first_start": first_start,
-        "last_start": last_start,
+        "first_start": starts[0],
+        "last_start": starts[1],
         "every_minutes": every,
         "duration_minutes": duration,
         "capacity": capacity,

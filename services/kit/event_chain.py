@@ -21,16 +21,14 @@ class ChainedEvent(msgspec.Struct, frozen=True):
     hash: bytes
 
 
-def event_hash(
-    previous_hash: bytes, sequence: int, type_: str, subject: str, occurred_at: datetime, payload: str
-) -> bytes:
+def event_hash(event: ChainedEvent) -> bytes:
     """SHA-256 over the previous hash and the event's canonical form: a JSON array of its parts.
 
     `occurred_at` counts as whole microseconds since 1970, which is what the database keeps of it.
     """
-    microseconds = round(occurred_at.timestamp() * 1_000_000)
-    canonical = msgspec.json.encode([sequence, type_, subject, microseconds, payload])
-    return hashlib.sha256(previous_hash + canonical).digest()
+    microseconds = round(event.occurred_at.timestamp() * 1_000_000)
+    canonical = msgspec.json.encode([event.sequence, event.type, event.subject, microseconds, event.payload])
+    return hashlib.sha256(event.previous_hash + canonical).digest()
 
 
 def broken_links(events: Iterable[ChainedEvent], previous_hash: bytes = GENESIS, sequence: int = 0) -> list[str]:
@@ -41,10 +39,7 @@ def broken_links(events: Iterable[ChainedEvent], previous_hash: bytes = GENESIS,
             faults.append(f"event {sequence + 1} is missing: the next one is {event.sequence}")
         if event.previous_hash != previous_hash:
             faults.append(f"event {event.sequence} does not follow from the one before it")
-        expected = event_hash(
-            event.previous_hash, event.sequence, event.type, event.subject, event.occurred_at, event.payload
-        )
-        if event.hash != expected:
+        if event.hash != event_hash(event):
             faults.append(f"event {event.sequence} was changed after it was written")
         previous_hash, sequence = event.hash, event.sequence
     return faults

@@ -8,7 +8,7 @@ OWN_ROW = OWN_ESTABLISHMENT.replace("establishment_id =", "id =", 1)
 # Owned by the owner of the tables, so they look past row-level security; they give away ids and nothing else.
 WORK_WAITING = f"""
 CREATE FUNCTION {SCHEMA}.establishments_with_work(expired_before timestamptz)
-RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
         SELECT DISTINCT establishment_id FROM {SCHEMA}.orders

@@ -7,6 +7,8 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from services.kit.event_chain import ChainedEvent
+
 T = TypeVar("T")
 
 
@@ -126,6 +128,17 @@ class Event(msgspec.Struct, frozen=True):
     occurred_at: datetime
     previous_hash: str
     hash: str
+
+    def chained(self) -> ChainedEvent:
+        return ChainedEvent(
+            sequence=self.sequence,
+            type=self.type,
+            subject=self.subject,
+            payload=bytes(self.payload).decode(),
+            occurred_at=self.occurred_at,
+            previous_hash=bytes.fromhex(self.previous_hash),
+            hash=bytes.fromhex(self.hash),
+        )
 
 
 class EventPage(msgspec.Struct, frozen=True):

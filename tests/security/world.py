@@ -1,8 +1,7 @@
 """Two establishments of one instance with everything in them, made through the API and asked through the gateway."""
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -38,10 +37,10 @@ class House(msgspec.Struct):
     keys: dict[str, str] = {}
     ids: dict[str, str] = {}
     slots: list[str] = []
-    gone_slots: list[str] = []
     device_token: str = ""
     code: str = ""
     order_token: str = ""
+    other_order_token: str = ""
 
     @property
     def base(self) -> str:
@@ -167,6 +166,7 @@ async def _furnish(world: World, database: Database, house: House) -> None:
     order = await world.order(house)
     house.ids |= {"order_id": order["id"], "ticket_id": order["tickets"][0]["id"]}
     house.code, house.order_token = order["tickets"][0]["code"], order["access_token"]
+    house.other_order_token = (await world.order(house))["access_token"]
 
 
 async def _make_offer(world: World, house: House) -> None:
@@ -265,14 +265,3 @@ async def rows_of(world: World, establishment_id: str) -> dict[str, tuple[int, s
         assert row is not None
         found[table["name"]] = (row["count"], row["sum"])
     return found
-
-
-async def all_of(calls: list[Callable[[], Awaitable[httpx.Response]]], at_once: int = 8) -> list[httpx.Response]:
-    """In their order, a few at a time."""
-    limit = asyncio.Semaphore(at_once)
-
-    async def one(call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
-        async with limit:
-            return await call()
-
-    return await asyncio.gather(*(one(call) for call in calls))

@@ -13,10 +13,17 @@ LEFT JOIN inventory.hold_lines ON hold_lines.establishment_id = $1 AND hold_line
 WHERE holds.establishment_id = $1 AND holds.id = ANY($2::uuid[])
 ORDER BY holds.id, hold_lines.slot_id"""
 
+FIND_ESTABLISHMENTS = "SELECT inventory.establishments_with_expired_holds() AS id"
+
 FIND_SALES = """
 SELECT id, owner_id, sold_at FROM inventory.holds
 WHERE establishment_id = $1 AND state = 'sold' AND sold_at > $2 AND sold_at <= $3
 ORDER BY sold_at LIMIT $4"""
+
+
+async def establishments_with_expired_holds(session: ReadSession) -> list[UUID]:
+    """Instance level: where holds wait to be swept."""
+    return [row["id"] for row in await session.fetch(FIND_ESTABLISHMENTS)]
 
 
 async def find_holds(session: ReadSession, establishment_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Hold]:

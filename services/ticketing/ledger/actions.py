@@ -51,19 +51,19 @@ class Head:
         return self.last_ticket_number
 
     def chain(self, event: NewEvent) -> ChainedEvent:
-        payload = msgspec.json.encode(event.payload).decode()
-        sequence, previous = self.last_sequence + 1, self.last_hash
-        digest = event_hash(previous, sequence, event.type, event.subject, self.now, payload)
-        self.last_sequence, self.last_hash = sequence, digest
-        return ChainedEvent(
-            sequence=sequence,
+        """The event with the next sequence number, linked to the one before."""
+        linked = ChainedEvent(
+            sequence=self.last_sequence + 1,
             type=event.type,
             subject=event.subject,
-            payload=payload,
+            payload=msgspec.json.encode(event.payload).decode(),
             occurred_at=self.now,
-            previous_hash=previous,
-            hash=digest,
+            previous_hash=self.last_hash,
+            hash=b"",
         )
+        chained = msgspec.structs.replace(linked, hash=event_hash(linked))
+        self.last_sequence, self.last_hash = chained.sequence, chained.hash
+        return chained
 
     def position(self) -> tuple[int, bytes, int]:
         """The values of MOVE_HEAD."""

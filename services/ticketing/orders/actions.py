@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from services.kit.database import WriteSession, violates
-from services.kit.errors import NotFound
+from services.kit.errors import Invalid, NotFound
 from services.kit.ids import derived_id
 from services.ticketing.ledger.actions import (
     EVENT_INSERT,
@@ -21,7 +21,7 @@ from services.ticketing.ledger.actions import (
     event_row,
     lock_head,
 )
-from services.ticketing.orders.posting import TICKET_COLUMNS, OrderSettled
+from services.ticketing.orders.posting.actions import TICKET_COLUMNS, OrderSettled
 from services.ticketing.orders.queries import Line, Order, Payment, ReturnedPlaces, find_order
 from services.ticketing.orders.requests import Customer
 from services.ticketing.orders.rules import AlreadyExtended, OrderEnded, check_unused
@@ -152,6 +152,31 @@ async def let_go(session: WriteSession, establishment_id: UUID, order_id: UUID, 
     return back
 
 
+async def abandon_sale(
+    session: WriteSession, establishment_id: UUID, *, hold_id: UUID, order_id: UUID, settled: bool
+) -> None:
+    """A sale that never got its tickets: its places go back, and an order that still waited for it is over.
+
+    `settled`: it is known to have been let go. Raises `OrderSettled` if it turns out to have its tickets.
+    """
+    head = await lock_head(session, establishment_id)
+    if not settled:
+        await settle(session, establishment_id, hold_id, order_id, "let_go")
+    await return_later(session, establishment_id, hold_id, None)
+    ended = await session.run(
+        sa.update(orders)
+        .where(
+            orders.c.establishment_id == establishment_id,
+            orders.c.id == order_id,
+            orders.c.hold_id == hold_id,
+            orders.c.status.in_(("held", "awaiting_payment")),
+        )
+        .values(status="expired", expires_at=None)
+    )
+    if ended:
+        await append(session, establishment_id, NewEvent("order.expired", f"order:{order_id}", {}), head=head)
+
+
 async def settle(session: WriteSession, establishment_id: UUID, hold_id: UUID, order_id: UUID, outcome: str) -> None:
     """Writes how a hold ended. Raises `OrderSettled` if that was decided before."""
     try:
@@ -167,13 +192,14 @@ async def settle(session: WriteSession, establishment_id: UUID, hold_id: UUID, o
 
 
 def chosen_tickets(order: Order, ticket_ids: Sequence[UUID] | None) -> list[Ticket]:
-    """These tickets of the order; None: all that are valid. Raises `NotFound` for one that is not the order's."""
+    """These tickets of the order; None: all that are valid. Raises `Invalid` for one that is not the order's."""
     if ticket_ids is None:
         return [ticket for ticket in order.tickets if ticket.status == "valid"]
-    chosen = [ticket for ticket in order.tickets if ticket.id in set(ticket_ids)]
-    if len(chosen) != len(set(ticket_ids)):
-        raise NotFound
-    return chosen
+    own = {ticket.id for ticket in order.tickets}
+    for index, ticket_id in enumerate(ticket_ids):
+        if ticket_id not in own:
+            raise Invalid.field(f"/ticket_ids/{index}", "This order has no such ticket.")
+    return [ticket for ticket in order.tickets if ticket.id in set(ticket_ids)]
 
 
 async def cancel_tickets(

@@ -46,7 +46,7 @@ from services.ticketing.orders.actions import (
 from services.ticketing.orders.cashier import Cashier
 from services.ticketing.orders.checkout import Checkout, Resources
 from services.ticketing.orders.drafts import place_request
-from services.ticketing.orders.posting import OrderSettled
+from services.ticketing.orders.posting.actions import OrderSettled
 from services.ticketing.orders.queries import Order, ReturnedPlaces, find_order
 from services.ticketing.orders.requests import Cancellation, Exchange, OrderChange, PaymentReceived, RefundRequest
 from services.ticketing.orders.rules import (
@@ -57,7 +57,7 @@ from services.ticketing.orders.rules import (
     refundable,
 )
 from services.ticketing.orders.views import OrderView
-from services.ticketing.payments.actions import mark_paid, mark_settled, start_refund
+from services.ticketing.payments.actions import NewRefund, mark_paid, mark_settled, start_refund
 from services.ticketing.tickets.queries import Ticket
 
 log = structlog.get_logger()
@@ -194,16 +194,14 @@ class AfterSales:
             amount = wanted.amount or left
             if payment is None or not 0 < amount <= left:
                 raise RefundTooLarge(f"At most {left} can be refunded.")
-            await start_refund(
-                session,
-                tenant,
-                head,
-                refund_id=refund_id,
+            refund = NewRefund(
+                id=refund_id,
                 order_id=order.id,
                 payment_id=payment.id,
                 amount_minor=amount,
                 reason=wanted.reason,
             )
+            await start_refund(session, tenant, head, refund)
             return await _answer(session, show, tenant, order.id, status=201)
 
         return await self._resources.once.answer(tenant, key, action)
@@ -311,13 +309,11 @@ async def _refund_tickets(
         return
     amount = refundable(cancelled, payment.amount_minor, payment.refunded_minor)
     if amount:
-        await start_refund(
-            session,
-            tenant,
-            head,
-            refund_id=derived_id("refund", *[ticket.id for ticket in cancelled]),
+        refund = NewRefund(
+            id=derived_id("refund", *[ticket.id for ticket in cancelled]),
             order_id=order.id,
             payment_id=payment.id,
             amount_minor=amount,
             reason="Tickets were cancelled.",
         )
+        await start_refund(session, tenant, head, refund)

@@ -28,6 +28,7 @@ from services.ticketing.orders.queries import Order, Payment, find_order
 from services.ticketing.orders.requests import Confirmation, Customer
 from services.ticketing.orders.rules import PAYMENT_SECONDS, OrderEnded, PaymentMethodRefused, check_payment_method
 from services.ticketing.payments.actions import (
+    NewRefund,
     mark_over,
     mark_paid,
     mark_settled,
@@ -86,9 +87,9 @@ class Cashier:
             tenant, lambda session: begin_payment(session, tenant, named, customer, expires_at)
         )
         catalogue = await self._resources.catalogues.get(tenant)
-        asked = _provider_checkout(
-            named, payment, establishment, catalogue, wanted, self._return_url(establishment, named)
-        )
+        back = self._return_url(establishment, named)
+        urls = (wanted.success_url or back, wanted.cancel_url or back)
+        asked = _provider_checkout(named, payment, establishment, catalogue, urls)
         reference, url = await self._page(provider, tenant, payment, asked)
         show = await self._checkout.presenter(principal, made_now=status == HTTPStatus.CREATED)
 
@@ -172,21 +173,19 @@ class Cashier:
             return False
 
     async def _send_back(self, tenant: UUID, order: Order, payment: Payment) -> None:
-        async def refund(session: WriteSession) -> None:
+        async def send_back(session: WriteSession) -> None:
             head = await lock_head(session, tenant)
-            await start_refund(
-                session,
-                tenant,
-                head,
-                refund_id=derived_id("refund", payment.id, "no place"),
+            refund = NewRefund(
+                id=derived_id("refund", payment.id, "no place"),
                 order_id=order.id,
                 payment_id=payment.id,
                 amount_minor=payment.amount_minor,
                 reason="The payment came when the places were no longer free.",
             )
+            await start_refund(session, tenant, head, refund)
 
         if not payment.refunded_minor:
-            await self._resources.database.write(tenant, refund)
+            await self._resources.database.write(tenant, send_back)
 
     async def _page(
         self, provider: PaymentProvider, tenant: UUID, payment: Payment, asked: ProviderCheckout
@@ -220,9 +219,10 @@ def _provider_checkout(
     payment: Payment,
     establishment: Establishment,
     catalogue: Catalogue,
-    wanted: Confirmation,
-    return_url: str,
+    urls: tuple[str, str],
 ) -> ProviderCheckout:
+    """`urls`: where the visitor comes back to after paying, and after changing their mind."""
+
     def name(line_offer: UUID, line_tariff: UUID) -> str:
         offer, tariff = catalogue.offers.get(line_offer), catalogue.tariffs.get(line_tariff)
         texts = [in_language(known.name, order.language) for known in (offer, tariff) if known]
@@ -240,8 +240,8 @@ def _provider_checkout(
             for line in order.lines
             if line.unit_price_minor
         ],
-        success_url=wanted.success_url or return_url,
-        cancel_url=wanted.cancel_url or return_url,
+        success_url=urls[0],
+        cancel_url=urls[1],
         customer_email=order.customer_email,
         language=order.language,
         asked_at=payment.created_at,

@@ -41,7 +41,7 @@ from services.ticketing.orders.drafts import (
     place_request,
     slot_facts,
 )
-from services.ticketing.orders.posting import OrderSettled, Posting, Step, post_orders
+from services.ticketing.orders.posting.actions import OrderSettled, Posting, Step, post_orders
 from services.ticketing.orders.queries import Line, Order, find_order
 from services.ticketing.orders.requests import Confirmation, LineInput, NewOrder
 from services.ticketing.orders.rules import (

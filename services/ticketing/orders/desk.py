@@ -11,7 +11,7 @@ from services.ticketing.orders.after_sales import AfterSales
 from services.ticketing.orders.cashier import Cashier
 from services.ticketing.orders.checkout import Checkout, Resources
 from services.ticketing.orders.drafts import order_of_key
-from services.ticketing.orders.posting import OrderSettled
+from services.ticketing.orders.posting.actions import OrderSettled
 from services.ticketing.orders.queries import Order
 from services.ticketing.orders.requests import Confirmation, NewOrder
 from services.ticketing.orders.rules import IMMEDIATE

@@ -12,16 +12,22 @@ from uuid import UUID
 import structlog
 
 from services.inventory.contract import FindSales, SoldHold, UnknownHold
-from services.kit.database import ReadSession, WriteSession
 from services.kit.errors import Refused, Unavailable
 from services.kit.idempotency import KEPT_FOR
 from services.ticketing.establishments.queries import list_ids
-from services.ticketing.orders.actions import forget_keys, let_go, mark_returned, move_cursor, return_later, settle
+from services.ticketing.orders.actions import abandon_sale, forget_keys, let_go, mark_returned, move_cursor
 from services.ticketing.orders.after_sales import give_back
 from services.ticketing.orders.cashier import Cashier
 from services.ticketing.orders.checkout import Resources
-from services.ticketing.orders.posting import OrderSettled
-from services.ticketing.orders.queries import compared_until, find_order, outcomes, overdue_orders, waiting_returns
+from services.ticketing.orders.posting.actions import OrderSettled
+from services.ticketing.orders.queries import (
+    compared_until,
+    establishments_with_work,
+    find_order,
+    outcomes,
+    overdue_orders,
+    waiting_returns,
+)
 from services.ticketing.payments.actions import fail_refund, finish_refund, mark_over
 from services.ticketing.payments.provider import CheckoutOpen, PaymentProvider, RefundOrder, RefundRefused
 from services.ticketing.payments.queries import (
@@ -40,7 +46,6 @@ GRACE = timedelta(seconds=5)
 ASK_AFTER = timedelta(seconds=20)
 # No transaction lives longer than the statement timeout of 10 seconds: what was sold a minute ago is visible.
 SETTLED_AFTER = timedelta(seconds=60)
-FIND_WORK = "SELECT ticketing.establishments_with_work($1) AS id"
 BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
@@ -54,11 +59,7 @@ class OrderJobs:
     async def run_once(self) -> None:
         """Everything that is waiting anywhere. One establishment's trouble does not stop the others."""
         now = self._resources.clock.now()
-
-        async def with_work(session: ReadSession) -> list[UUID]:
-            return [row["id"] for row in await session.fetch(FIND_WORK, now)]
-
-        for tenant in await self._database.read_instance(with_work):
+        for tenant in await self._database.read_instance(partial(establishments_with_work, now=now)):
             for job in (
                 self._ask_about_payments,
                 self._settle_payments,
@@ -186,14 +187,11 @@ class OrderJobs:
                 await self._undo_sale(tenant, sale, settled=outcome is not None)
 
     async def _undo_sale(self, tenant: UUID, sale: SoldHold, *, settled: bool) -> None:
-        async def action(session: WriteSession) -> None:
-            if not settled:
-                await settle(session, tenant, sale.id, sale.owner_id, "let_go")
-            await return_later(session, tenant, sale.id, None)
-
+        undo = partial(abandon_sale, establishment_id=tenant, hold_id=sale.id, order_id=sale.owner_id, settled=settled)
         try:
-            await self._database.write(tenant, action)
+            await self._database.write(tenant, undo)
         except OrderSettled:
+            # Its tickets were written after we looked: nothing is wrong.
             return
         log.warning("sale_without_tickets_undone", hold=str(sale.id))
         await self._return_places(tenant)

@@ -12,6 +12,8 @@ from services.ticketing.orders.tables import order_lines, orders, place_returns,
 from services.ticketing.payments.tables import payments
 from services.ticketing.tickets.queries import Ticket, tickets_of_orders
 
+FIND_WORK = "SELECT ticketing.establishments_with_work($1) AS id"
+
 
 class Line(msgspec.Struct, frozen=True):
     """A line as sold; fields are the columns of its table."""
@@ -122,6 +124,11 @@ class ReturnedPlaces(msgspec.Struct, frozen=True):
 class _StoredLine(msgspec.Struct, frozen=True):
     slot_id: UUID
     quantity: int
+
+
+async def establishments_with_work(session: ReadSession, *, now: datetime) -> list[UUID]:
+    """Instance level: where something waits for `orders.jobs`."""
+    return [row["id"] for row in await session.fetch(FIND_WORK, now)]
 
 
 async def overdue_orders(session: ReadSession, establishment_id: UUID, *, before: datetime, limit: int) -> list[UUID]:

@@ -46,7 +46,7 @@ async def show_ticket(
     order = await reachable(principal, orders, str(ticket.order_id), "orders:read")
     if not extension:
         return Response(await _view(orders, principal, ticket, order))
-    return await _file(orders, renders, principal, order, [ticket], extension)
+    return await _file(renders, order, await _documents(orders, principal, order, [ticket]), extension)
 
 
 @get(
@@ -64,7 +64,7 @@ async def show_order_tickets(
     valid = [ticket for ticket in order.tickets if ticket.status == "valid"]
     if not valid:
         raise NotFound
-    return await _file(orders, renders, principal, order, valid, "pdf")
+    return await _file(renders, order, await _documents(orders, principal, order, valid), "pdf")
 
 
 @get(f"{ESTABLISHMENT}/signing-keys", **public(), summary="The public keys that verify ticket codes")
@@ -103,22 +103,17 @@ async def _view(
 
 
 async def _file(
-    orders: NamedDependency[OrderDesk],
-    renders: NamedDependency[RenderPool],
-    principal: NamedDependency[Principal],
-    order: Order,
-    chosen: Sequence[Ticket],
-    extension: str,
+    renders: RenderPool, order: Order, documents: Sequence[TicketDocument], extension: str
 ) -> Response[Any]:
-    documents = await _documents(orders, principal, order, chosen)
-    name = f"{order.reference}-{chosen[0].number}.{extension}"
+    name = f"{order.reference}-{documents[0].number}.{extension}"
     headers = {"content-disposition": f'inline; filename="{name}"', "cache-control": "private, no-store"}
     if extension == "svg":
         return Response(qr.svg(documents[0].code), media_type="image/svg+xml", headers=headers)
     if extension == "ics":
         entry = calendar_entry.ics(documents, order.language)
         return Response(entry, media_type="text/calendar; charset=utf-8", headers=headers)
-    return Response(await renders.render(documents, order.language), media_type="application/pdf", headers=headers)
+    pages = await renders.render(documents, order.language)
+    return Response(pages, media_type="application/pdf", headers=headers)
 
 
 async def _documents(

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
@@ -66,17 +67,17 @@ async def mark_over(session: WriteSession, establishment_id: UUID, payment_id: U
     )
 
 
-async def start_refund(
-    session: WriteSession,
-    establishment_id: UUID,
-    head: Head,
-    *,
-    refund_id: UUID,
-    order_id: UUID,
-    payment_id: UUID,
-    amount_minor: int,
-    reason: str,
-) -> bool:
+class NewRefund(msgspec.Struct, frozen=True):
+    """`id` is made by the caller, so that the same refund is never asked for twice."""
+
+    id: UUID
+    order_id: UUID
+    payment_id: UUID
+    amount_minor: int
+    reason: str
+
+
+async def start_refund(session: WriteSession, establishment_id: UUID, head: Head, refund: NewRefund) -> bool:
     """Sets the amount aside and writes the refund down; a job sends it. False: more than what is left.
 
     The head is locked by the caller, so that no two refunds see the same rest.
@@ -85,27 +86,18 @@ async def start_refund(
         sa.update(payments)
         .where(
             payments.c.establishment_id == establishment_id,
-            payments.c.id == payment_id,
+            payments.c.id == refund.payment_id,
             payments.c.status == "paid",
-            payments.c.refunded_minor + amount_minor <= payments.c.amount_minor,
+            payments.c.refunded_minor + refund.amount_minor <= payments.c.amount_minor,
         )
-        .values(refunded_minor=payments.c.refunded_minor + amount_minor)
+        .values(refunded_minor=payments.c.refunded_minor + refund.amount_minor)
     )
     if not taken:
         return False
-    await session.run(
-        sa.insert(refunds).values(
-            establishment_id=establishment_id,
-            id=refund_id,
-            order_id=order_id,
-            payment_id=payment_id,
-            amount_minor=amount_minor,
-            reason=reason,
-            status="waiting",
-        )
-    )
-    payload = {"refund_id": refund_id, "amount_minor": amount_minor}
-    await append(session, establishment_id, NewEvent("refund.started", f"order:{order_id}", payload), head=head)
+    values = msgspec.structs.asdict(refund)
+    await session.run(sa.insert(refunds).values(establishment_id=establishment_id, status="waiting", **values))
+    payload = {"refund_id": refund.id, "amount_minor": refund.amount_minor}
+    await append(session, establishment_id, NewEvent("refund.started", f"order:{refund.order_id}", payload), head=head)
     return True
 
 

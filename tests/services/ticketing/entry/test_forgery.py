@@ -115,7 +115,8 @@ class Forger:
         letters = list(self._ticket.short_code)
         letters[self._random.randrange(len(letters))] = self._random.choice(STRANGE.replace("U", ""))
         code = "".join(letters)
-        return "" if code == self._ticket.short_code else code
+        # Typed in lower case, or with a U for a V, it is still the right code.
+        return "" if code.upper().replace("U", "V") == self._ticket.short_code else code
 
 
 def _text(signed_bytes: bytes) -> str:

@@ -1,0 +1,201 @@
+"""A well-meant request for each operation, on things made for it, so that nothing but rights can refuse it."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import msgspec
+import stripe
+
+from tests.security.rights import OFFER, ORDER, E
+from tests.security.world import CUSTOMER, WEBHOOK_SECRET, House, World, calendar_body, closure_body, order_body
+
+
+class Attempt(msgspec.Struct):
+    """`ids` are the parameters of the path; `own_token` reaches the order that the attempt is about."""
+
+    ids: dict[str, str] = {}
+    body: object = None
+    own_token: str = ""
+    raw: bytes | None = None
+    headers: dict[str, str] = {}
+
+    async def send(
+        self, world: World, operation: str, establishment: str, credential: str | None
+    ) -> httpx.Response:
+        method, template = operation.split(" ")
+        path = template.format(establishment=establishment, **self.ids)
+        more: dict[str, Any] = {"headers": self.headers}
+        if self.raw is not None:
+            more["content"] = self.raw
+        return await world.ask(method, path, credential, self.body, **more)
+
+
+Prepare = Callable[[World, House], Awaitable[Attempt]]
+
+
+def _plain(*ids: str, body: Callable[[House], object] = lambda _: None) -> Prepare:
+    """On what every house has."""
+
+    async def prepare(_: World, house: House) -> Attempt:
+        return Attempt({name: house.ids[name] for name in ids}, body(house), house.order_token)
+
+    return prepare
+
+
+def _new(path: str, name: str, body: Callable[[House], object], *ids: str) -> Prepare:
+    """On something made for this attempt, because the attempt ends it."""
+
+    async def prepare(world: World, house: House) -> Attempt:
+        made = await world.make(house, path.format(**house.ids), body(house))
+        return Attempt({name: made["id"]} | {one: house.ids[one] for one in ids}, None, house.order_token)
+
+    return prepare
+
+
+def _order(
+    body: Callable[[Any, House], object] = lambda _, __: None, *, tariff: str = "free_tariff_id", method: str | None = None
+) -> Prepare:
+    """On a new order: held, or confirmed with the method."""
+
+    async def prepare(world: World, house: House) -> Attempt:
+        order = await world.order(house, tariff, method)
+        return Attempt({"order_id": order["id"]}, body(order, house), order["access_token"])
+
+    return prepare
+
+
+async def _paid_order(world: World, house: House) -> Attempt:
+    order = await world.order(house, "tariff_id", "on_site")
+    await world.make(house, f"/orders/{order['id']}/payments", {"means": "cash"})
+    return Attempt({"order_id": order["id"]}, {"reason": "Complaint", "amount": 1}, order["access_token"])
+
+
+async def _scan(_: World, house: House) -> Attempt:
+    body = {
+        "id": str(uuid4()),
+        "code": house.code,
+        "gate_id": house.ids["gate_id"],
+        "scanned_at": datetime.now(UTC).isoformat(),
+    }
+    return Attempt(body=body, own_token=house.order_token)
+
+
+async def _notification(_: World, house: House) -> Attempt:
+    """Signed, and about nothing that the house knows: so it is taken note of, and that is all."""
+    event = {
+        "id": f"evt_{uuid4().hex}",
+        "object": "event",
+        "type": "customer.created",
+        "account": f"acct_{house.slug}",
+        "data": {"object": {"id": "cus_1", "object": "customer"}},
+    }
+    raw = json.dumps(event)
+    now = int(time.time())
+    signature = stripe.WebhookSignature._compute_signature(f"{now}.{raw}", WEBHOOK_SECRET)  # noqa: SLF001 - it has no public one
+    headers = {"stripe-signature": f"t={now},v1={signature}", "content-type": "application/json"}
+    return Attempt(raw=raw.encode(), headers=headers, own_token=house.order_token)
+
+
+def _new_establishment(_: House) -> object:
+    slug = f"new-{uuid4().hex}"
+    profile = {"slug": slug, "name": {"fr": slug}, "country": "FR", "timezone": "Europe/Paris", "currency": "EUR"}
+    return profile | {"languages": ["fr"]}
+
+
+def _new_offer(house: House) -> object:
+    return {"name": {"fr": "Offre"}, "venue_id": house.ids["venue_id"], "kind": "timed"}
+
+
+def _new_tariff(_: House) -> object:
+    return {"name": {"fr": "Tarif"}, "price": {"amount": 100, "currency": "EUR"}, "vat_rate_bp": 550}
+
+
+def _late_calendar(_: House) -> object:
+    """After the house's own, so that no two slots start together."""
+    first = datetime.now(UTC).date() + timedelta(days=300)
+    return calendar_body() | {"valid_from": first.isoformat(), "valid_until": first.isoformat()}
+
+
+def _no_longer(house: House) -> object:
+    return {"name": {"fr": house.canary}}
+
+
+def _new_key(_: House) -> object:
+    return {"name": "A key", "scopes": ["orders:read"]}
+
+
+async def _new_device(world: World, house: House) -> Attempt:
+    """There is no way to pair one through the API yet that needs no phone: so straight into the table."""
+    device_id = uuid4()
+    await world.owner.execute(
+        "INSERT INTO ticketing.devices (establishment_id, id, name, gate_ids, secret_hash) VALUES ($1, $2, $3, $4, $5)",
+        UUID(house.id),
+        device_id,
+        "A scanner",
+        [UUID(house.ids["gate_id"])],
+        b"\0" * 32,
+    )
+    return Attempt({"device_id": str(device_id)}, None, house.order_token)
+
+
+PREPARE: dict[str, Prepare] = {
+    "POST /v1/establishments": _plain(body=_new_establishment),
+    f"GET {E}": _plain(),
+    f"PATCH {E}": _plain(body=lambda _: {"legal_name": "Association"}),
+    f"GET {E}/api-keys": _plain(),
+    f"POST {E}/api-keys": _plain(body=_new_key),
+    f"DELETE {E}/api-keys/{{key_id}}": _new("/api-keys", "key_id", _new_key),
+    f"GET {E}/venues": _plain(),
+    f"POST {E}/venues": _plain(body=lambda _: {"name": {"fr": "Lieu"}, "timezone": "Europe/Paris"}),
+    f"GET {E}/venues/{{venue_id}}": _plain("venue_id"),
+    f"PATCH {E}/venues/{{venue_id}}": _plain("venue_id", body=_no_longer),
+    f"GET {E}/gauges": _plain(),
+    f"POST {E}/gauges": _plain(body=lambda _: {"name": {"fr": "Jauge"}, "capacity": 1, "per": "day"}),
+    f"GET {E}/gauges/{{gauge_id}}": _plain("gauge_id"),
+    f"PATCH {E}/gauges/{{gauge_id}}": _plain("gauge_id", body=_no_longer),
+    f"GET {E}/offers": _plain(),
+    f"POST {E}/offers": _plain(body=_new_offer),
+    f"GET {OFFER}": _plain("offer_id"),
+    f"PATCH {OFFER}": _plain("offer_id", body=_no_longer),
+    f"GET {OFFER}/tariffs": _plain("offer_id"),
+    f"POST {OFFER}/tariffs": _plain("offer_id", body=_new_tariff),
+    f"GET {OFFER}/tariffs/{{tariff_id}}": _plain("offer_id", "tariff_id"),
+    f"PATCH {OFFER}/tariffs/{{tariff_id}}": _plain("offer_id", "tariff_id", body=_no_longer),
+    f"GET {OFFER}/calendars": _plain("offer_id"),
+    f"POST {OFFER}/calendars": _plain("offer_id", body=_late_calendar),
+    f"GET {OFFER}/calendars/{{calendar_id}}": _plain("offer_id", "calendar_id"),
+    f"PATCH {OFFER}/calendars/{{calendar_id}}": _plain("offer_id", "calendar_id", body=lambda _: {"capacity": 9_999}),
+    f"DELETE {OFFER}/calendars/{{calendar_id}}": _new(
+        "/offers/{offer_id}/calendars", "calendar_id", _late_calendar, "offer_id"
+    ),
+    f"GET {OFFER}/availability": _plain("offer_id"),
+    f"GET {E}/closures": _plain(),
+    f"POST {E}/closures": _plain(body=lambda _: closure_body()),
+    f"GET {E}/closures/{{closure_id}}": _plain("closure_id"),
+    f"DELETE {E}/closures/{{closure_id}}": _new("/closures", "closure_id", lambda _: closure_body()),
+    f"GET {E}/orders": _plain(),
+    f"POST {E}/orders": _plain(body=order_body),
+    f"GET {ORDER}": _plain("order_id"),
+    f"PATCH {ORDER}": _order(lambda _, __: {"customer": CUSTOMER}),
+    f"POST {ORDER}/extension": _order(),
+    f"POST {ORDER}/confirmation": _order(lambda _, __: {"payment_method": "free", "customer": CUSTOMER}),
+    f"POST {ORDER}/cancellation": _order(lambda _, __: {}, method="free"),
+    f"POST {ORDER}/exchange": _order(
+        lambda order, house: {"ticket_ids": [order["tickets"][0]["id"]], "slot_id": house.slots[1]}, method="free"
+    ),
+    f"POST {ORDER}/payments": _order(lambda _, __: {"means": "cash"}, tariff="tariff_id", method="on_site"),
+    f"POST {ORDER}/refunds": _paid_order,
+    f"GET {ORDER}/tickets.pdf": _plain("order_id"),
+    f"GET {E}/tickets/{{ticket_id}}": _plain("ticket_id"),
+    f"GET {E}/signing-keys": _plain(),
+    f"POST {E}/signing-keys": _plain(),
+    f"POST {E}/scans": _scan,
+    f"DELETE {E}/devices/{{device_id}}": _new_device,
+    f"GET {E}/events": _plain(),
+    "POST /v1/payments/stripe/{establishment}/webhook": _notification,
+}

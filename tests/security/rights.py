@@ -1,0 +1,95 @@
+"""Who may do what: one line per operation of the API. A new operation gets its line here or the suite fails.
+
+Actors: a `visitor` shows nothing; `own order` and `other order` are access tokens of orders of this establishment;
+`device` is a paired scanner; the others are API keys with that one scope. Whoever is not named is refused: 401
+without a credential, 403 with one, 404 where even the existence is private. Wrong credentials get 401 everywhere,
+also where a visitor would be let in; credentials of another establishment get 404.
+"""
+
+E = "/v1/establishments/{establishment}"
+OFFER = f"{E}/offers/{{offer_id}}"
+ORDER = f"{E}/orders/{{order_id}}"
+
+VISITOR = "visitor"
+OPERATOR = "operator"
+ADMIN = "admin"
+DEVICE = "device"
+OWN, OTHER = "own order", "other order"
+KEYS = ("admin", "catalog:write", "orders:read", "orders:write", "entry:scan", "reports:read")
+ACTORS = (VISITOR, OPERATOR, *KEYS, DEVICE, OWN, OTHER)
+
+EVERYBODY = frozenset(ACTORS)
+CATALOGUE = frozenset({ADMIN, "catalog:write"})
+READS_ORDERS = frozenset({ADMIN, "orders:read"})
+WRITES_ORDERS = frozenset({ADMIN, "orders:write"})
+SCANS = frozenset({ADMIN, "entry:scan", DEVICE})
+REPORTS = frozenset({ADMIN, "reports:read"})
+ADMINS = frozenset({ADMIN})
+OPERATORS = frozenset({OPERATOR})
+
+WHO_MAY = {
+    "POST /v1/establishments": OPERATORS,
+    f"GET {E}": EVERYBODY,
+    f"PATCH {E}": ADMINS,
+    f"GET {E}/api-keys": ADMINS,
+    f"POST {E}/api-keys": ADMINS,
+    f"DELETE {E}/api-keys/{{key_id}}": ADMINS,
+    f"GET {E}/venues": CATALOGUE,
+    f"POST {E}/venues": CATALOGUE,
+    f"GET {E}/venues/{{venue_id}}": CATALOGUE,
+    f"PATCH {E}/venues/{{venue_id}}": CATALOGUE,
+    f"GET {E}/gauges": CATALOGUE,
+    f"POST {E}/gauges": CATALOGUE,
+    f"GET {E}/gauges/{{gauge_id}}": CATALOGUE,
+    f"PATCH {E}/gauges/{{gauge_id}}": CATALOGUE,
+    f"GET {E}/offers": EVERYBODY,
+    f"POST {E}/offers": CATALOGUE,
+    f"GET {OFFER}": EVERYBODY,
+    f"PATCH {OFFER}": CATALOGUE,
+    f"GET {OFFER}/tariffs": EVERYBODY,
+    f"POST {OFFER}/tariffs": CATALOGUE,
+    f"GET {OFFER}/tariffs/{{tariff_id}}": EVERYBODY,
+    f"PATCH {OFFER}/tariffs/{{tariff_id}}": CATALOGUE,
+    f"GET {OFFER}/calendars": CATALOGUE,
+    f"POST {OFFER}/calendars": CATALOGUE,
+    f"GET {OFFER}/calendars/{{calendar_id}}": CATALOGUE,
+    f"PATCH {OFFER}/calendars/{{calendar_id}}": CATALOGUE,
+    f"DELETE {OFFER}/calendars/{{calendar_id}}": CATALOGUE,
+    f"GET {OFFER}/availability": EVERYBODY,
+    f"GET {E}/closures": CATALOGUE,
+    f"POST {E}/closures": CATALOGUE,
+    f"GET {E}/closures/{{closure_id}}": CATALOGUE,
+    f"DELETE {E}/closures/{{closure_id}}": CATALOGUE,
+    f"GET {E}/orders": READS_ORDERS,
+    f"POST {E}/orders": EVERYBODY,
+    f"GET {ORDER}": READS_ORDERS | {OWN},
+    f"PATCH {ORDER}": WRITES_ORDERS | {OWN},
+    f"POST {ORDER}/extension": WRITES_ORDERS | {OWN},
+    f"POST {ORDER}/confirmation": WRITES_ORDERS | {OWN},
+    f"POST {ORDER}/cancellation": WRITES_ORDERS | {OWN},
+    f"POST {ORDER}/exchange": WRITES_ORDERS | {OWN},
+    f"POST {ORDER}/payments": WRITES_ORDERS,
+    f"POST {ORDER}/refunds": WRITES_ORDERS,
+    f"GET {ORDER}/tickets.pdf": READS_ORDERS | {OWN},
+    f"GET {E}/tickets/{{ticket_id}}": READS_ORDERS | {OWN},
+    f"GET {E}/signing-keys": EVERYBODY,
+    f"POST {E}/signing-keys": ADMINS,
+    f"POST {E}/scans": SCANS,
+    f"DELETE {E}/devices/{{device_id}}": ADMINS,
+    f"GET {E}/events": ADMINS,
+    # Everybody may knock; what counts is the provider's signature (test_an_unsigned_notification_is_refused).
+    "POST /v1/payments/stripe/{establishment}/webhook": EVERYBODY,
+}
+
+# Where the order, not a scope, decides: another order's token must not even learn that this one exists.
+REACHED_BY_TOKEN = frozenset(name for name, actors in WHO_MAY.items() if OWN in actors and OTHER not in actors)
+
+
+def expected_status(operation: str, actor: str, success: int) -> int:
+    if actor in WHO_MAY[operation]:
+        return success
+    if actor == VISITOR:
+        return 401
+    if actor in (OWN, OTHER) and operation in REACHED_BY_TOKEN:
+        return 404
+    return 403

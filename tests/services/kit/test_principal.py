@@ -1,0 +1,55 @@
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from services.kit.principal import ANONYMOUS, IMPLIED, Principal, Scope
+
+SCOPES = set(Scope.__args__)
+
+
+def test_principal_may_what_its_scopes_say_and_no_more():
+    reader = Principal(scopes=frozenset({"orders:read"}))
+    assert {scope for scope in SCOPES if reader.may(scope)} == {"orders:read"}
+    assert not any(ANONYMOUS.may(scope) for scope in SCOPES)
+
+
+def test_admin_may_everything_in_its_establishment():
+    admin = Principal(scopes=frozenset({"admin"}))
+    assert {scope for scope in SCOPES if admin.may(scope)} == SCOPES - {"operator"}
+    assert IMPLIED["admin"] == SCOPES - {"operator", "admin"}
+
+
+def test_operator_may_not_look_inside_an_establishment():
+    operator = Principal(scopes=frozenset({"operator"}))
+    assert {scope for scope in SCOPES if operator.may(scope)} == {"operator"}
+
+
+def test_principal_names_its_establishment_by_slug_and_id():
+    establishment_id = uuid4()
+    principal = Principal(establishment_id=establishment_id, establishment_slug="louvre")
+    assert principal.names("louvre")
+    assert principal.names(str(establishment_id))
+    for other in (str(uuid4()), "orsay", "", "Louvre", "None"):
+        assert not principal.names(other)
+
+
+def test_principal_without_an_establishment_names_none():
+    # Its slug is the empty string: that must not open /v1/establishments//…
+    assert not ANONYMOUS.names("")
+    assert not Principal(establishment_slug="louvre").names("louvre")
+    with pytest.raises(LookupError):
+        _ = ANONYMOUS.tenant
+
+
+def test_principal_survives_the_wire():
+    principal = Principal(
+        actor="device:1",
+        establishment_id=uuid4(),
+        establishment_slug="louvre",
+        scopes=frozenset({"entry:scan"}),
+        order_id=uuid4(),
+        gate_ids=frozenset({uuid4(), uuid4()}),
+    )
+    assert msgspec.convert(msgspec.to_builtins(principal), Principal) == principal
+    assert principal.tenant == principal.establishment_id
