@@ -4,7 +4,7 @@ In one process the gateway hands the principal over in the ASGI scope and none o
 """
 
 import time
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import jwt
 import msgspec
@@ -21,6 +21,8 @@ LEEWAY_SECONDS = 5
 TOKEN_TYPE = "parvis-principal+jwt"  # noqa: S105 - a media type, not a secret
 
 Service: TypeAlias = Literal["inventory", "ticketing"]
+Issuer: TypeAlias = Literal["gateway", "ticketing"]
+ISSUERS: tuple[Issuer, ...] = get_args(Issuer)
 
 
 def signing_key(instance_secret: bytes) -> Ed25519PrivateKey:
@@ -30,7 +32,7 @@ def signing_key(instance_secret: bytes) -> Ed25519PrivateKey:
 
 
 class PrincipalSigner:
-    def __init__(self, key: Ed25519PrivateKey, issuer: str) -> None:
+    def __init__(self, key: Ed25519PrivateKey, issuer: Issuer) -> None:
         self._key = key
         self._issuer = issuer
 
@@ -61,11 +63,12 @@ class PrincipalVerifier:
                 self._key,
                 algorithms=["EdDSA"],
                 audience=self._audience,
+                issuer=ISSUERS,
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iat", "iss", "aud"]},
             )
             if claims["exp"] - claims["iat"] > LIFETIME_SECONDS:
                 raise Unauthenticated("The principal token lives too long.")
             return msgspec.convert(claims["principal"], Principal)
-        except (jwt.PyJWTError, msgspec.ValidationError, KeyError, TypeError) as error:
+        except (jwt.PyJWTError, msgspec.ValidationError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise Unauthenticated("The principal token is not valid.") from error

@@ -57,6 +57,7 @@ class Up:
         return None
 
     def kill(self, word: str) -> psutil.Process:
+        wait_until(lambda: self.child(word) is not None)
         child = self.child(word)
         assert child
         child.kill()

@@ -50,9 +50,12 @@ class House(msgspec.Struct):
 class World:
     """`ours` is what others must not reach."""
 
-    def __init__(self, http: httpx.AsyncClient, owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, owner: "asyncpg.Connection[asyncpg.Record]", secret: bytes = b""
+    ) -> None:
         self.http = http
         self.owner = owner
+        self.secret = secret
         self.operator_key = ""
         self.wrong: dict[str, str] = {}
         self.ours = House("", "", "", "")
@@ -115,7 +118,7 @@ async def open_world(instance: Instance, **changes: object) -> AsyncIterator[Wor
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # httpx and Litestar type ASGI differently
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://parvis") as http:
-            world = World(http, owner)
+            world = World(http, owner, settings.secret_bytes())
             await _populate(world, database)
             yield world
     finally:

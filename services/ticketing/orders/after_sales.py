@@ -94,9 +94,11 @@ class AfterSales:
             tenant, lambda session: amend_order(session, tenant, order.id, customer=customer, sale=sale)
         )
 
-    async def extend(self, principal: Principal, order: Order) -> Order:
+    async def extend(self, principal: Principal, order: Order, key: IdempotencyKey | None) -> Answer:
         """Once per order. The extension is spent before inventory is asked: twice at once extends once."""
         tenant, database = principal.tenant, self._resources.database
+        if key and (given := await self._resources.once.replayed(tenant, key)):
+            return given
         establishment = await self._resources.establishments.get(tenant)
         spent = await database.write(tenant, lambda session: mark_extended(session, tenant, order.id))
         left = (spent.expires_at - self._resources.clock.now()).total_seconds() if spent.expires_at else 0
@@ -108,7 +110,12 @@ class AfterSales:
         except HoldEnded:
             raise OrderEnded("The places are no longer held: make a new order.") from None
         until = hold.expires_at or self._resources.clock.now()
-        return await database.write(tenant, lambda session: set_expiry(session, tenant, order.id, until))
+        show = await self._checkout.presenter(principal)
+
+        async def action(session: WriteSession) -> Answer:
+            return encode(200, show(await set_expiry(session, tenant, order.id, until)))
+
+        return await self._resources.once.answer(tenant, key, action)
 
     async def cancel(
         self, principal: Principal, order: Order, wanted: Cancellation, key: IdempotencyKey | None
@@ -212,12 +219,13 @@ class AfterSales:
         """What was due has been paid at the desk."""
         tenant = principal.tenant
         payment = order.payment
-        if payment is None or payment.status != "due":
+        if payment is None or payment.method == "stripe":
             raise OrderEnded("Nothing is due on this order.")
         show = await self._checkout.presenter(principal)
 
         async def action(session: WriteSession) -> Answer:
-            await mark_paid(session, tenant, order.id, payment.id, wanted.means)
+            if not await mark_paid(session, tenant, order.id, payment.id, wanted.means):
+                raise OrderEnded("Nothing is due on this order any more.")
             await mark_settled(session, tenant, payment.id)
             return await _answer(session, show, tenant, order.id, status=201)
 

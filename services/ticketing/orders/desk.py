@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.kit.errors import Invalid
 from services.kit.idempotency import Answer, IdempotencyKey
 from services.kit.principal import Principal
 from services.ticketing.orders.after_sales import AfterSales
@@ -14,7 +15,7 @@ from services.ticketing.orders.drafts import order_of_key
 from services.ticketing.orders.posting.actions import OrderSettled
 from services.ticketing.orders.queries import Order
 from services.ticketing.orders.requests import Confirmation, NewOrder
-from services.ticketing.orders.rules import IMMEDIATE
+from services.ticketing.orders.rules import IMMEDIATE, PaymentMethodRefused
 from services.ticketing.orders.views import OrderView
 from services.ticketing.payments.provider import PaymentProvider
 
@@ -37,7 +38,14 @@ class OrderDesk:
         if key is None:
             return await self._create(principal, new, None)
         with self._once.running(principal.tenant, key):
-            return await self._create(principal, new, key)
+            try:
+                return await self._create(principal, new, key)
+            except (Invalid, PaymentMethodRefused, OrderSettled):
+                # Granted before: since then a tariff was archived, say, or another process answers the same request.
+                given = await self._once.replayed(principal.tenant, key)
+                if given is None:
+                    raise
+                return given
 
     async def confirm(
         self, principal: Principal, order: Order, wanted: Confirmation, key: IdempotencyKey | None

@@ -95,10 +95,14 @@ async def change_order(
 
 @post(f"{ORDER}/extension", **public(), summary="Hold the places longer, once", status_code=200)
 async def extend_order(
-    principal: NamedDependency[Principal], orders: NamedDependency[OrderDesk], order_id: FromPath[str]
-) -> OrderView:
+    request: Request[Any, Any, Any],
+    principal: NamedDependency[Principal],
+    orders: NamedDependency[OrderDesk],
+    order_id: FromPath[str],
+    idempotency: IdempotencyHeader = None,
+) -> Response[OrderView]:
     order = await reachable(principal, orders, order_id, "orders:write")
-    return (await orders.presenter(principal))(await orders.after_sales.extend(principal, order))
+    return respond(await orders.after_sales.extend(principal, order, await idempotency_key(request)))
 
 
 @post(f"{ORDER}/confirmation", **public(), summary="Confirm and pay", status_code=200)

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from services.kit.database import Database, WriteSession
 from services.kit.errors import NotFound
+from services.kit.idempotency import Answer, OnceOnly
 from services.kit.ids import path_id
 from services.kit.paging import Page
 from services.kit.principal import Principal
 from services.kit.sealing import Sealer
-from services.kit.web import ESTABLISHMENT, needs, public
+from services.kit.web import ESTABLISHMENT, IdempotencyHeader, encode, idempotency_key, needs, public, respond
 from services.ticketing.orders.desk import OrderDesk
 from services.ticketing.orders.documents import ticket_documents
 from services.ticketing.orders.queries import Order
@@ -78,19 +79,21 @@ async def show_signing_keys(
 
 @post(f"{ESTABLISHMENT}/signing-keys", **needs("admin"), summary="Sign new tickets with a new key")
 async def rotate_key(
+    request: Request[Any, Any, Any],
     principal: NamedDependency[Principal],
-    database: NamedDependency[Database],
+    once: NamedDependency[OnceOnly],
     sealer: NamedDependency[Sealer],
     keyrings: NamedDependency[Keyrings],
-) -> SigningKeyCard:
+    idempotency: IdempotencyHeader = None,  # noqa: ARG001 - declared for the documentation, read from the request
+) -> Response[SigningKeyCard]:
     tenant = principal.tenant
 
-    async def rotate(session: WriteSession) -> SigningKeyCard:
-        return card(await rotate_signing_key(session, sealer, tenant))
+    async def rotate(session: WriteSession) -> Answer:
+        return encode(201, card(await rotate_signing_key(session, sealer, tenant)))
 
-    rotated = await database.write(tenant, rotate)
+    rotated = await once.answer(tenant, await idempotency_key(request), rotate)
     keyrings.forget(tenant)
-    return rotated
+    return respond(rotated)
 
 
 async def _view(
