@@ -128,12 +128,21 @@ def _operations(service: str, path: str, item: Json, operation_ids: set[str]) ->
         operation = dict(item[method])
         operation["tags"] = operation.get("tags") or [_tag(service, path)]
         operation["responses"] = _responses(operation.get("responses", {}))
+        operation |= _access(operation.pop("x-scope", None), operation.get("description", ""))
         if operation.get("operationId") in operation_ids:
             operation["operationId"] = f"{service.title()}{operation['operationId']}"
         if "operationId" in operation:
             operation_ids.add(operation["operationId"])
         operations[method] = operation
     return operations
+
+
+def _access(scope: str | None, description: str) -> Json:
+    """What a service says about the scope that it wants, in the words of OpenAPI."""
+    if scope is None:
+        return {"security": [{}, {"key": []}]}
+    needed = f"Needs a key with the scope `{scope}`."
+    return {"security": [{"key": []}], "description": f"{description}\n\n{needed}" if description else needed}
 
 
 def _responses(responses: Json) -> Json:

@@ -107,6 +107,9 @@ class Batcher(Generic[Key, Request, Reply]):
                 for waiting in batch:
                     await self._settle(key, [waiting])
                 return
+        if len(replies) != len(batch):
+            # What was done is done, so it is not repeated; but nobody may wait for ever.
+            replies = [AssertionError(f"{len(replies)} replies to {len(batch)} requests")] * len(batch)
         for waiting, reply in zip(batch, replies, strict=True):
             _answer(waiting.reply, reply)
 

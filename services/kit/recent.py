@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -32,7 +33,7 @@ class Recent(Generic[Key, Value]):
         task = self._loading.get(key)
         if task is None:
             task = self._loading[key] = asyncio.create_task(self._refill(key))
-            task.add_done_callback(lambda _: self._loading.pop(key, None))
+            task.add_done_callback(partial(self._landed, key))
         # Shielded: the first caller going away must not take the answer from the others.
         return await asyncio.shield(task)
 
@@ -40,6 +41,11 @@ class Recent(Generic[Key, Value]):
         """After a change in this process: the next caller loads."""
         self._loaded.pop(key, None)
         self._loading.pop(key, None)
+
+    def _landed(self, key: Key, task: "asyncio.Task[Value]") -> None:
+        # After a `forget` another load may be under way.
+        if self._loading.get(key) is task:
+            del self._loading[key]
 
     async def _refill(self, key: Key) -> Value:
         # The age counts from before the load: a change that commits during it is not hidden for longer.

@@ -75,9 +75,12 @@ class RemoteContract:
             response = await self._http.post(f"/internal/{method}", content=body, headers={HEADER: token})
         except httpx.HTTPError as error:
             raise Unavailable(f"The service {self._audience} does not answer.") from error
-        if response.status_code == httpx.codes.OK:
+        if response.status_code != httpx.codes.OK:
+            raise _error(self._audience, response)
+        try:
             return msgspec.json.decode(response.content, type=self._methods[method].reply)
-        raise _error(self._audience, response)
+        except msgspec.DecodeError as error:
+            raise Unavailable(f"The service {self._audience} speaks of something else.") from error
 
     async def close(self) -> None:
         await self._http.aclose()

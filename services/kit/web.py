@@ -13,10 +13,10 @@ from litestar.di import Provide
 from litestar.exceptions import ClientException, HTTPException, NotFoundException, ValidationException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 
+from services.kit.api_document import HouseDocument, operation_id
 from services.kit.bodies import JsonRequest
 from services.kit.errors import (
     FieldError,
@@ -65,6 +65,16 @@ def needs(scope: str) -> dict[str, Any]:
 def public() -> dict[str, Any]:
     """Route option: for everybody; what a visitor may see is decided by the query itself."""
     return {"opt": {"scope": None}}
+
+
+def answers(access: dict[str, Any], *media_types: str) -> dict[str, Any]:
+    """The same access, for a route that answers also with files of these types."""
+    return {"opt": access["opt"] | {"media_types": media_types}}
+
+
+def cached(access: dict[str, Any]) -> dict[str, Any]:
+    """The same access, for a route that answers 304 to whoever has the body already."""
+    return {"opt": access["opt"] | {"etag": True}}
 
 
 async def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -180,9 +190,10 @@ def service_app(
         openapi_config=OpenAPIConfig(
             title=title,
             version="1",
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            render_plugins=[HouseDocument(path="/openapi.json")],
+            operation_id_creator=operation_id,
             # Open like the routes of `public()`: the document says nothing that the documentation does not.
-            openapi_router=Router("/", route_handlers=[], opt={"scope": None}),
+            openapi_router=Router("/", route_handlers=[], opt={"scope": None}, include_in_schema=False),
         ),
         on_app_init=[init],
     )

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import TypeAlias
+from uuid import UUID
 
 import asyncpg
 
@@ -13,6 +14,8 @@ END_HOLD = "UPDATE inventory.holds SET expires_at = now() - interval '1 second' 
 END_ORDER = "UPDATE ticketing.orders SET expires_at = now() - $2::interval WHERE id = $1"
 AGE_PAYMENT = "UPDATE ticketing.payments SET created_at = created_at - $2::interval WHERE order_id = $1"
 END_KEY = "UPDATE ticketing.api_keys SET expires_at = now() - interval '1 second' WHERE id = $1"
+AGE_SIGNING_KEYS = """
+UPDATE ticketing.signing_keys SET created_at = created_at - interval '1 hour' WHERE establishment_id = $1"""
 
 
 async def end_hold(owner: Owner, order: Order) -> None:
@@ -33,3 +36,8 @@ async def age_payment(owner: Owner, order: Order) -> None:
 
 async def end_key(owner: Owner, key_id: str) -> None:
     await owner.execute(END_KEY, key_id)
+
+
+async def age_signing_keys(owner: Owner, establishment_id: UUID) -> None:
+    """As if they had been made long ago."""
+    await owner.execute(AGE_SIGNING_KEYS, establishment_id)

@@ -24,9 +24,7 @@ class Attempt(msgspec.Struct):
     raw: bytes | None = None
     headers: dict[str, str] = {}
 
-    async def send(
-        self, world: World, operation: str, establishment: str, credential: str | None
-    ) -> httpx.Response:
+    async def send(self, world: World, operation: str, establishment: str, credential: str | None) -> httpx.Response:
         method, template = operation.split(" ")
         path = template.format(establishment=establishment, **self.ids)
         more: dict[str, Any] = {"headers": self.headers}
@@ -58,7 +56,10 @@ def _new(path: str, name: str, body: Callable[[House], object], *ids: str) -> Pr
 
 
 def _order(
-    body: Callable[[Any, House], object] = lambda _, __: None, *, tariff: str = "free_tariff_id", method: str | None = None
+    body: Callable[[Any, House], object] = lambda _, __: None,
+    *,
+    tariff: str = "free_tariff_id",
+    method: str | None = None,
 ) -> Prepare:
     """On a new order: held, or confirmed with the method."""
 

@@ -12,7 +12,9 @@ async def operations(world: World) -> dict[str, int]:
     found = {}
     for path, item in (await world.document())["paths"].items():
         for method, operation in item.items():
-            found[f"{method.upper()} {path}"] = min(int(status) for status in operation["responses"] if status[0] == "2")
+            found[f"{method.upper()} {path}"] = min(
+                int(status) for status in operation["responses"] if status[0] == "2"
+            )
     return found
 
 

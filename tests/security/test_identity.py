@@ -29,14 +29,18 @@ Json: TypeAlias = dict[str, Any]
 
 KEY = signing_key(b"\1" * 32)
 TENANT = uuid4()
-ADMIN = Principal(
-    actor="key:1", establishment_id=TENANT, establishment_slug="ours", scopes=frozenset({"admin"})
-)
+ADMIN = Principal(actor="key:1", establishment_id=TENANT, establishment_slug="ours", scopes=frozenset({"admin"}))
 
 
 def _claims(**changes: object) -> Json:
     now = int(time.time())
-    claims = {"iss": "gateway", "aud": "ticketing", "iat": now, "exp": now + 60, "principal": msgspec.to_builtins(ADMIN)}
+    claims = {
+        "iss": "gateway",
+        "aud": "ticketing",
+        "iat": now,
+        "exp": now + 60,
+        "principal": msgspec.to_builtins(ADMIN),
+    }
     return {name: value for name, value in (claims | changes).items() if value is not None}
 
 

@@ -245,7 +245,8 @@ async def _wrong_credentials(world: World, database: Database) -> dict[str, str]
         "revoked key": revoked["secret"],
         "expired key": expired["secret"],
         "revoked device": device.device_token,
-        "forged order token": world.ours.order_token[:-4] + ("0000" if world.ours.order_token[-4:] != "0000" else "1111"),
+        "forged order token": world.ours.order_token[:-4]
+        + ("0000" if world.ours.order_token[-4:] != "0000" else "1111"),
     }
 
 

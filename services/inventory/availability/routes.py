@@ -24,7 +24,7 @@ from services.kit.database import Database
 from services.kit.errors import NotFound
 from services.kit.ids import path_id
 from services.kit.principal import Principal, Scope
-from services.kit.web import ESTABLISHMENT, public
+from services.kit.web import ESTABLISHMENT, cached, public
 
 PREVIEW: Scope = "catalog:write"
 SHARED_CACHE = "public, max-age=1"
@@ -75,7 +75,7 @@ def question(
 @get(
     f"{ESTABLISHMENT}/offers/{{offer_id:str}}/availability",
     dependencies={"question": Provide(question, sync_to_thread=False)},
-    **public(),
+    **cached(public()),
     summary="What can be bought, by slot or by day",
 )
 async def read_availability(

@@ -21,7 +21,7 @@ from services.kit.ids import body_id, new_id, path_id
 from services.kit.paging import DEFAULT_LIMIT, Cursor, Limit, Page, after, page
 from services.kit.principal import Principal
 from services.kit.texts import Texts
-from services.kit.web import ESTABLISHMENT, encode, idempotency_key, needs, principal_of, respond
+from services.kit.web import ESTABLISHMENT, IdempotencyHeader, encode, idempotency_key, needs, principal_of, respond
 
 CALENDARS = f"{ESTABLISHMENT}/offers/{{offer_id:str}}/calendars"
 CALENDAR = f"{CALENDARS}/{{calendar_id:str}}"
@@ -109,6 +109,7 @@ async def create_calendar(
     clock: NamedDependency[SkipValidation[Clock]],
     offer_id: FromPath[str],
     data: JSONBody[NewCalendar],
+    idempotency: IdempotencyHeader = None,
 ) -> Response[Calendar]:
     tenant, offer, rule = principal_of(request.scope).tenant, path_id(offer_id), _rule(data)
 
@@ -193,7 +194,10 @@ async def delete_calendar(
 
 @post(CLOSURES, **needs("catalog:write"), summary="Close an offer or the establishment for a time")
 async def create_closure(
-    request: Request[Any, Any, Any], once: NamedDependency[OnceOnly], data: JSONBody[NewClosure]
+    request: Request[Any, Any, Any],
+    once: NamedDependency[OnceOnly],
+    data: JSONBody[NewClosure],
+    idempotency: IdempotencyHeader = None,
 ) -> Response[ClosureWithAffected]:
     tenant = principal_of(request.scope).tenant
     _check_closure(data)

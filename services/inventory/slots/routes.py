@@ -18,7 +18,7 @@ from services.kit.ids import body_id, new_id, path_id
 from services.kit.paging import DEFAULT_LIMIT, Cursor, Limit, Page, after, page
 from services.kit.principal import Principal
 from services.kit.texts import Texts
-from services.kit.web import ESTABLISHMENT, encode, idempotency_key, needs, principal_of, respond
+from services.kit.web import ESTABLISHMENT, IdempotencyHeader, encode, idempotency_key, needs, principal_of, respond
 
 Capacity: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=100_000, description="Places at once", examples=[120])]
 GaugeName: TypeAlias = Annotated[Texts, msgspec.Meta(examples=[{"fr": "Ascenseur", "en": "Lift"}])]
@@ -52,7 +52,10 @@ class ChangedGauge(msgspec.Struct):
 
 @post(f"{ESTABLISHMENT}/gauges", **needs("catalog:write"), summary="Create a shared gauge")
 async def create_gauge(
-    request: Request[Any, Any, Any], once: NamedDependency[OnceOnly], data: JSONBody[NewGauge]
+    request: Request[Any, Any, Any],
+    once: NamedDependency[OnceOnly],
+    data: JSONBody[NewGauge],
+    idempotency: IdempotencyHeader = None,
 ) -> Response[SharedGauge]:
     tenant = principal_of(request.scope).tenant
     gauge = SharedGauge(id=new_id(), name=data.name, capacity=data.capacity, per=data.per)

@@ -34,7 +34,7 @@ class FoundedEstablishment(msgspec.Struct, frozen=True):
 
 
 @post("/v1/establishments", **needs("operator"), summary="Found an establishment; answers its first admin key")
-async def found(
+async def found_establishment(
     request: Request[Any, Any, Any],
     once: NamedDependency[OnceOnly],
     clock: NamedDependency[SkipValidation[Clock]],
@@ -97,4 +97,4 @@ async def delete_key(
     await database.write(principal.tenant, lambda session: revoke_api_key(session, principal.tenant, revoked))
 
 
-handlers = [found, create_key, list_keys, delete_key]
+handlers = [found_establishment, create_key, list_keys, delete_key]

@@ -13,7 +13,7 @@ from services.kit.ids import new_id
 from services.kit.money import Money
 from services.kit.rows import changes, to_struct
 from services.kit.texts import OptionalTexts, Texts
-from services.kit.zones import checked_zone
+from services.kit.zones import ZoneName, checked_zone
 from services.ticketing.catalog.queries import Offer, Sales, Venue, find_offer, find_venue
 from services.ticketing.catalog.rules import Tariff
 from services.ticketing.catalog.tables import gates, offers, tariffs, venues
@@ -38,7 +38,7 @@ Gates = Annotated[list[GateInput | Name], msgspec.Meta(max_length=100, descripti
 
 class NewVenue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Texts
-    timezone: str
+    timezone: ZoneName
     address: Address = ""
     gates: Gates = []
 

@@ -19,7 +19,7 @@ from services.ticketing.entry.views import ScanAnswer
     summary="Scan a ticket at a gate; the same id again gets the same answer",
     status_code=200,
 )
-async def scan(
+async def scan_ticket(
     principal: NamedDependency[Principal], entry: NamedDependency[EntryDesk], data: JSONBody[NewScan]
 ) -> Response[ScanAnswer]:
     return respond(Answer(status=200, body=await entry.scan(principal, data)))
@@ -33,4 +33,4 @@ async def delete_device(
     await database.write(principal.tenant, lambda session: revoke_device(session, principal.tenant, revoked))
 
 
-handlers = [scan, delete_device]
+handlers = [scan_ticket, delete_device]

@@ -11,12 +11,13 @@ from services.kit.errors import Conflict, Invalid
 from services.kit.money import Currency
 from services.kit.rows import changes
 from services.kit.texts import Language, Texts
-from services.kit.zones import checked_zone
+from services.kit.zones import ZoneName, checked_zone
 from services.ticketing.establishments.queries import Establishment, find_establishment
 from services.ticketing.establishments.tables import establishments
 from services.ticketing.ledger.actions import NewEvent, append, open_ledger
 
 PaymentMethod = Literal["free", "stripe", "on_site", "on_account"]
+PaymentMethods = Annotated[list[PaymentMethod], msgspec.Meta(max_length=4)]
 Slug = Annotated[
     str,
     msgspec.Meta(
@@ -37,16 +38,14 @@ class NewEstablishment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slug: Slug
     name: Texts
     country: Country
-    timezone: str
+    timezone: ZoneName
     currency: Currency
     languages: Annotated[list[Language], msgspec.Meta(min_length=1, max_length=10)]
     legal_name: ShortText = ""
     registration_number: ShortText = ""
     contact_email: Email = ""
     accent_colour: Colour = "#1d3557"
-    payment_methods: Annotated[list[PaymentMethod], msgspec.Meta(max_length=4)] = msgspec.field(
-        default_factory=lambda: ["free", "stripe", "on_site"]
-    )
+    payment_methods: PaymentMethods = msgspec.field(default_factory=lambda: ["free", "stripe", "on_site"])
     stripe_account: Annotated[str, msgspec.Meta(pattern=r"^(acct_[A-Za-z0-9]{1,60})?\Z")] = ""
     hold_minutes: Minutes = 15
     extension_minutes: Minutes = 10
@@ -63,7 +62,7 @@ class EstablishmentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     registration_number: ShortText | UnsetType = UNSET
     contact_email: Email | UnsetType = UNSET
     accent_colour: Colour | UnsetType = UNSET
-    payment_methods: list[PaymentMethod] | UnsetType = UNSET
+    payment_methods: PaymentMethods | UnsetType = UNSET
     stripe_account: Annotated[str, msgspec.Meta(pattern=r"^(acct_[A-Za-z0-9]{1,60})?\Z")] | UnsetType = UNSET
     hold_minutes: Minutes | UnsetType = UNSET
     extension_minutes: Minutes | UnsetType = UNSET

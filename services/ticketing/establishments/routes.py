@@ -11,7 +11,7 @@ from services.ticketing.establishments.queries import Profile, find_establishmen
 
 
 @get(ESTABLISHMENT, **public(), summary="The public profile of an establishment")
-async def show(principal: NamedDependency[Principal], database: NamedDependency[Database]) -> Profile:
+async def show_establishment(principal: NamedDependency[Principal], database: NamedDependency[Database]) -> Profile:
     found = await database.read_instance(lambda session: find_establishment(session, principal.tenant))
     if found is None:
         raise NotFound
@@ -19,7 +19,7 @@ async def show(principal: NamedDependency[Principal], database: NamedDependency[
 
 
 @patch(ESTABLISHMENT, **needs("admin"), summary="Change how the establishment presents itself and sells")
-async def change(
+async def edit_establishment(
     principal: NamedDependency[Principal], database: NamedDependency[Database], data: JSONBody[EstablishmentChange]
 ) -> Profile:
     changed = await database.write(
@@ -28,4 +28,4 @@ async def change(
     return profile(changed)
 
 
-handlers = [show, change]
+handlers = [show_establishment, edit_establishment]

@@ -14,7 +14,7 @@ from services.kit.ids import path_id
 from services.kit.paging import Page
 from services.kit.principal import Principal
 from services.kit.sealing import Sealer
-from services.kit.web import ESTABLISHMENT, IdempotencyHeader, encode, idempotency_key, needs, public, respond
+from services.kit.web import ESTABLISHMENT, IdempotencyHeader, answers, encode, idempotency_key, needs, public, respond
 from services.ticketing.orders.desk import OrderDesk
 from services.ticketing.orders.documents import ticket_documents
 from services.ticketing.orders.queries import Order
@@ -31,7 +31,11 @@ TICKETS = f"{ESTABLISHMENT}/tickets"
 FORMATS = ("pdf", "svg", "ics")
 
 
-@get(f"{TICKETS}/{{ticket_id:str}}", **public(), summary="A ticket; with .pdf, .svg or .ics behind the id as a file")
+@get(
+    f"{TICKETS}/{{ticket_id:str}}",
+    **answers(public(), "application/pdf", "image/svg+xml", "text/calendar"),
+    summary="A ticket; with .pdf, .svg or .ics behind the id as a file",
+)
 async def show_ticket(
     principal: NamedDependency[Principal],
     database: NamedDependency[Database],
@@ -52,7 +56,7 @@ async def show_ticket(
 
 @get(
     f"{ESTABLISHMENT}/orders/{{order_id:str}}/tickets.pdf",
-    **public(),
+    **answers(public(), "application/pdf"),
     summary="All valid tickets of an order, to print",
 )
 async def show_order_tickets(

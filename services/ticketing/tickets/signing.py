@@ -10,7 +10,7 @@ from services.kit.recent import Recent
 from services.kit.sealing import Sealer
 from services.ticketing.tickets.code import TicketPayload, open_signing_key, sign
 from services.ticketing.tickets.keys.actions import ensure_signing_key
-from services.ticketing.tickets.keys.queries import StoredKey, stored_keys
+from services.ticketing.tickets.keys.queries import KEYS_MAX_AGE_SECONDS, StoredKey, stored_keys
 
 
 class Keyring:
@@ -48,11 +48,13 @@ class Keyrings(Recent[UUID, Keyring]):
                 )
             return _opened(sealer, establishment_id, stored)
 
-        super().__init__(load, max_age_seconds=60)
+        super().__init__(load, max_age_seconds=KEYS_MAX_AGE_SECONDS)
 
 
 def _opened(sealer: Sealer, establishment_id: UUID, stored: list[StoredKey]) -> Keyring:
     keys = {
         key.key_id: open_signing_key(sealer, key.sealed_private_key, establishment_id, key.key_id) for key in stored
     }
-    return Keyring(establishment_id, keys, current=max(key.key_id for key in stored if not key.retired))
+    # A new key signs once every process knows it: another one could not show a ticket that it signed before.
+    known = [key.key_id for key in stored if key.known_everywhere]
+    return Keyring(establishment_id, keys, current=max(known, default=stored[0].key_id))

@@ -63,3 +63,4 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, s
         if stop.is_set():
             return
         writer.write(data)
+    writer.close()

@@ -32,13 +32,14 @@ def test_new_ids_sort_by_the_time_of_their_making():
 
 
 def test_new_id_is_random_in_all_its_other_bits():
-    fixed = int("f" * 12 + "f000" + "c" + "0" * 15, 16)
-    ones = zeros = 0
+    everything = 2**128 - 1
+    random_bits = everything & ~int("f" * 12 + "f000" + "c" + "0" * 15, 16)
+    ever_one = ever_zero = 0
     for _ in range(200):
         value = new_id().int
-        ones, zeros = ones | value, zeros | ~value
-    assert ones & ~fixed == ~fixed & (2**128 - 1)
-    assert zeros & ~fixed == ~fixed & (2**128 - 1)
+        ever_one, ever_zero = ever_one | value, ever_zero | (everything & ~value)
+    assert ever_one & random_bits == random_bits
+    assert ever_zero & random_bits == random_bits
 
 
 def test_derived_id_is_known_for_ever():

@@ -19,7 +19,10 @@ async def ensure_signing_key(session: WriteSession, sealer: Sealer, establishmen
 
 
 async def rotate_signing_key(session: WriteSession, sealer: Sealer, establishment_id: UUID) -> StoredKey:
-    """A new key signs from now on. Tickets issued before keep their code, which the retired key verifies."""
+    """A new key signs as soon as every process knows it, within two minutes.
+
+    Tickets issued before keep their code, which the retired key verifies.
+    """
     keys = await stored_keys(session, establishment_id)
     await session.run(
         sa.update(signing_keys)

@@ -1,0 +1,44 @@
+"""One purchase sent by twenty impatient clients at once, to two processes: one order, and one answer for everybody."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from parvis.settings import Settings
+from parvis.verify import verify
+from services.ticketing.orders.requests import NewOrder
+from tests.races.sale import FREE, HttpShop, Sale, gateway_of_a_process, open_sale
+
+CLIENTS = 20
+PROCESSES = 2
+
+
+@pytest.mark.parametrize("confirm", [FREE, None], ids=["in one call", "held"])
+async def test_same_key_at_once_makes_one_order(
+    settings: Settings, owner: asyncpg.Connection, processes: AsyncExitStack, confirm: object
+):
+    sale = await open_sale(settings, capacity=1000)
+    shops = [HttpShop(await processes.enter_async_context(gateway_of_a_process(settings))) for _ in range(PROCESSES)]
+    keys = [str(uuid4()) for _ in range(5)]
+    order = sale.order((sale.slots[0], 3), confirm=FREE if confirm else None)
+    answers = await asyncio.gather(
+        *(_until_answered(shops[client % PROCESSES], sale, order, key) for client in range(CLIENTS) for key in keys)
+    )
+    assert len(set(answers)) == len(keys)
+    assert await owner.fetchval("SELECT count(*) FROM ticketing.orders") == len(keys)
+    assert await owner.fetchval("SELECT sum(held + sold)::int FROM inventory.gauges") == 3 * len(keys)
+    assert await verify(settings) == []
+
+
+async def _until_answered(shop: HttpShop, sale: Sale, order: NewOrder, key: str) -> bytes:
+    while True:
+        response = await shop.post(sale, order, key)
+        if response.status_code == httpx.codes.CREATED:
+            return response.content
+        # The first one still runs: what the API tells clients to do is wait and repeat.
+        assert (response.status_code, response.json()["code"]) == (409, "idempotency_in_progress"), response.text
+        await asyncio.sleep(0.01)
