@@ -60,7 +60,7 @@ REFUSALS: Final = (
 class StripeSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str
     webhook_secret: str
-    """Signs Stripe's notifications. Without one, every notification is refused."""
+    """Signs Stripe's notifications; several, one per endpoint, separated by commas. Without one, all are refused."""
     api_url: str = ""
     """Empty: Stripe itself. Another https address, or one on loopback, where the demo has its stand-in."""
 
@@ -73,7 +73,7 @@ class StripeProvider:
         stripe.enable_telemetry = False
         api_url = settings.api_url.rstrip("/") or stripe.DEFAULT_API_BASE
         self._http = outgoing_client(frozenset({httpx.URL(api_url).raw_host.decode()}), CALL_SECONDS)
-        self._webhook_secret = settings.webhook_secret
+        self._webhook_secrets = settings.webhook_secret.replace(",", " ").split()
         self._stripe = stripe.StripeClient(
             settings.api_key,
             base_addresses={"api": api_url},
@@ -122,11 +122,7 @@ class StripeProvider:
         return RefundResult(reference=made.id)
 
     def read_notification(self, body: bytes, signature: str, account: str) -> Notification | None:
-        try:
-            event = self._stripe.construct_event(body, signature, self._webhook_secret)
-        # TypeError: the SDK compares the signature as text, which Python allows for ASCII only.
-        except (stripe.SignatureVerificationError, ValueError, TypeError) as error:
-            raise NotificationRefused from error
+        event = self._verified(body, signature)
         if (getattr(event, "account", None) or "") != account:
             raise NotificationRefused("It is about another account.")
         if event.type not in CHECKOUT_EVENTS:
@@ -135,6 +131,17 @@ class StripeProvider:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+    def _verified(self, body: bytes, signature: str) -> stripe.Event:
+        """Each endpoint that Stripe sends to has a secret of its own: any of ours may have signed."""
+        refused: Exception | None = None
+        for secret in self._webhook_secrets:
+            try:
+                return self._stripe.construct_event(body, signature, secret)
+            # TypeError: the SDK compares the signature as text, which Python allows for ASCII only.
+            except (stripe.SignatureVerificationError, ValueError, TypeError) as error:
+                refused = error
+        raise NotificationRefused from refused
 
     async def _made(self, refund: RefundOrder) -> stripe.Refund | None:
         refunds = await self._stripe.v1.refunds.list_async(

@@ -217,3 +217,17 @@ async def test_without_a_secret_no_notification_is_believed(server: CannedServer
     with pytest.raises(NotificationRefused):
         provider.read_notification(b"{}", header, "")
     await provider.close()
+
+
+async def test_any_of_several_secrets_may_have_signed(server: CannedServer):
+    settings = StripeSettings(api_key="sk_test_1", webhook_secret="whsec_1, whsec_2", api_url=server.url)
+    provider = StripeProvider(settings)
+    body = '{"id": "evt_1", "object": "event", "type": "payout.paid", "data": {"object": {"id": "po_1"}}}'
+    for secret in ("whsec_1", "whsec_2"):
+        header = stripe.WebhookSignature.generate_signature_header(body, secret)
+        assert provider.read_notification(body.encode(), header, "") is None
+    with pytest.raises(NotificationRefused):
+        provider.read_notification(
+            body.encode(), stripe.WebhookSignature.generate_signature_header(body, "whsec_3"), ""
+        )
+    await provider.close()
