@@ -78,7 +78,8 @@ def problem_codes() -> list[ProblemCode]:
 
 def _operation(path: str, method: str, operation: Json) -> Operation:
     return Operation(
-        id=operation.get("operationId", f"{method}-{path.strip('/').replace('/', '-')}"),
+        # Not the bare id: a section may have the same name.
+        id=f"operation-{operation.get('operationId', method + path.replace('/', '-'))}",
         method=method.upper(),
         path=path,
         summary=operation.get("summary", ""),

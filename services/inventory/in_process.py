@@ -22,7 +22,7 @@ from services.inventory.holds.queries import find_sales
 from services.inventory.slots.actions import put_schedule
 from services.inventory.slots.queries import find_slots
 from services.kit.batching import Batcher
-from services.kit.database import Database
+from services.kit.database import Database, UniqueViolation, WriteSession, violates
 
 
 class InProcessInventory:
@@ -81,9 +81,16 @@ class InProcessInventory:
         return replies
 
     async def _place_once(self, establishment_id: UUID, requests: Sequence[PlaceHold]) -> holds.Placed:
-        return await self._database.write(
-            establishment_id, lambda session: holds.place_holds(session, establishment_id, requests)
-        )
+        async def action(session: WriteSession) -> holds.Placed:
+            return await holds.place_holds(session, establishment_id, requests)
+
+        try:
+            return await self._database.write(establishment_id, action)
+        except UniqueViolation as error:
+            if not (violates(error, "pk_holds") or violates(error, "pk_hold_lines")):
+                raise
+            # Another process placed one of these holds while we waited for the lock; now we see it.
+            return await self._database.write(establishment_id, action)
 
     async def _confirm(self, establishment_id: UUID, requests: Sequence[ConfirmHold]) -> Sequence[Hold | Exception]:
         return await self._database.write(

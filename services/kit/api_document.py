@@ -14,6 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.routes import HTTPRoute
 from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
 
 Json: TypeAlias = dict[str, Any]
 
@@ -45,9 +46,10 @@ class HouseDocument(JsonRenderPlugin):
         return self.render_json(request, described(request.app, openapi_schema))
 
 
-def operation_id(handler: HTTPRouteHandler, _: Method, __: object) -> str:
-    """The name of the function, which says what it does."""
-    return handler.handler_name
+def operation_id(handler: HTTPRouteHandler, _: Method, path: list[str | PathParameterDefinition]) -> str:
+    """The name of the function, which says what it does. The framework's own routes all have the same."""
+    name = handler.handler_name
+    return f"{name}{path}" if name.startswith("_") else name
 
 
 def described(app: Litestar, document: Json) -> Json:
@@ -114,7 +116,8 @@ def _answered(handler: HTTPRouteHandler) -> Iterator[Any]:
     if get_origin(answer) is Response:
         answer = get_args(answer)[0]
     for kind in get_args(answer) if _is_union(answer) else (answer,):
-        if kind not in (None, NoneType, bytes, Any, Response):
+        is_made_by_framework = isinstance(kind, type) and issubclass(kind, Response)
+        if kind not in (None, NoneType, bytes, Any) and not is_made_by_framework:
             yield kind
 
 
@@ -134,10 +137,9 @@ def _mark_moments(schemas: Json, of_framework: Json) -> None:
     for name, schema in schemas.items():
         known = of_framework.get(name, {}).get("properties", {})
         for field, place in schema.get("properties", {}).items():
-            if "date-time" in repr(known.get(field)):
-                texts = [part for part in place.get("anyOf", [place]) if part.get("type") == "string"]
-                for text in texts:
-                    text["format"] = "date-time"
+            is_moment = "date-time" in repr(known.get(field))
+            for part in place.get("anyOf", [place]) if is_moment else ():
+                part.update({"format": "date-time"} if part.get("type") == "string" else {})
 
 
 def _with_ends(value: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -7,13 +7,16 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 from litestar import Request
+from msgspec import inspect
 
 from services.kit.errors import FieldError, Invalid, Malformed, Refused, json_pointer
+from services.kit.moments import check_moment
 
 MAX_DETAIL_LENGTH = 300
 # A struct of ours has few texts by language; a client that sends more keys is told the object, not the key.
@@ -60,12 +63,30 @@ def read_body(body: bytes, type_: Any) -> Any:  # noqa: ANN401 - any type that m
     except RecursionError:
         raise Malformed("The body is nested too deeply.") from None
     _check_names_and_texts(body)
+    if _may_hold_moments(type_):
+        _check_moments(msgspec.to_builtins(value, builtin_types=(datetime,)))
     return value
 
 
 @lru_cache(maxsize=256)
 def _decoder(type_: Any) -> "msgspec.json.Decoder[Any]":  # noqa: ANN401 - see read_body
     return msgspec.json.Decoder(type_)
+
+
+@lru_cache(maxsize=256)
+def _may_hold_moments(type_: Any) -> bool:  # noqa: ANN401 - see read_body
+    return "DateTimeType" in repr(inspect.type_info(type_))
+
+
+def _check_moments(value: object, *steps: str) -> None:
+    if isinstance(value, datetime):
+        check_moment(value, json_pointer(*steps))
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _check_moments(item, *steps, str(name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_moments(item, *steps, str(index))
 
 
 def _invalid(message: str, body: bytes, type_: Any) -> Invalid:  # noqa: ANN401 - see read_body

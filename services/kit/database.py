@@ -84,6 +84,8 @@ class Database:
             max_overflow=0,
             pool_timeout=3,
             pool_recycle=1800,
+            # The parameters are visitors' names and addresses; an error must not carry them into a log.
+            hide_parameters=True,
             # We say BEGIN and COMMIT ourselves: see _transaction.
             isolation_level="AUTOCOMMIT",
             connect_args={"timeout": 5, "command_timeout": 12, "server_settings": SERVER_SETTINGS},

@@ -49,8 +49,8 @@ IdempotencyHeader = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
-        min_length=1,
-        max_length=255,
+        # Checked by `idempotency_key`, which knows of quotes and of visitors.
+        schema_extra={"minLength": 1, "maxLength": 255},
         description="Repeat a request safely: the same key and body get the first answer again, for 24 hours. "
         "Without an API key, at least 16 characters that nobody can guess (a UUID).",
     ),
@@ -203,18 +203,23 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
     """Every error leaves as RFC 9457; what is not expected leaves as a bare 500 and is logged as a bug."""
     if isinstance(error, UnavailableError):
         UNAVAILABLE.labels(request.app.openapi_config.title if request.app.openapi_config else "").inc()
-        log.warning("unavailable", path=request.url.path, detail=error.detail, cause=repr(error.__cause__))
+        log.warning("unavailable", route=_route(request), detail=error.detail, cause=repr(error.__cause__))
         return _unavailable(error)
     refused = _as_refused(error)
     if refused is None:
-        log.error("bug", path=request.url.path, error=type(error).__name__, exc_info=error)
+        log.error("bug", route=_route(request), error=type(error).__name__, exc_info=error)
         body = Problem(type=problem_type("internal"), title="Something broke on our side", status=500, code="internal")
         return _problem(body)
-    log.info("refused", path=request.url.path, code=refused.code)
+    log.info("refused", route=_route(request), code=refused.code)
     headers = {"www-authenticate": "Bearer"} if refused.status == Unauthenticated.status else {}
     if isinstance(error, HTTPException) and error.headers:
         headers |= {name.lower(): value for name, value in error.headers.items()}
     return _problem(refused.problem(), headers)
+
+
+def _route(request: Request[Any, Any, Any]) -> str:
+    """The pattern of the path, never the path itself: clients put keys and addresses where ids belong."""
+    return str(request.scope.get("path_template", ""))
 
 
 def _problem(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[Any]:

@@ -1,6 +1,6 @@
 import io
 
-import pypdfium2
+import pypdfium2  # type: ignore[import-untyped]  # ships no types
 
 from tests.journeys.answers import Order, Slots, Ticket, read, refusal
 from tests.journeys.museum import CAPACITY, Museum

@@ -15,8 +15,8 @@ async def test_lines_change_while_held(museum: Museum):
     assert [(one.slot_id, one.quantity) for one in changed.lines] == [(first.id, CAPACITY), (second.id, 1)]
     assert (await museum.remaining(first), await museum.remaining(second)) == (0, CAPACITY - 1)
 
-    body = {"lines": [line(second, museum.free_id, 3)], "customer": ADA}
-    changed = read(await museum.ask("PATCH", f"/orders/{held.id}", body, key=held.access_token), Order)
+    change = {"lines": [line(second, museum.free_id, 3)], "customer": ADA}
+    changed = read(await museum.ask("PATCH", f"/orders/{held.id}", change, key=held.access_token), Order)
     assert changed.customer
     assert changed.customer.email == ADA["email"]
     assert (await museum.remaining(first), await museum.remaining(second)) == (CAPACITY, CAPACITY - 3)

@@ -1,5 +1,7 @@
 """The bank's notifications come late, twice, in any order, or not at all: one payment, one order, in every case."""
 
+from functools import partial
+
 import pytest
 
 from tests.journeys.answers import Order
@@ -30,7 +32,7 @@ async def test_notifications_of_two_orders_in_reverse(museum: Museum, bank: Bank
     assert (await look(museum, first)).status == "awaiting_payment"
     await bank.release("reversed")
     for order in (first, second):
-        await eventually(lambda order=order: has_status(museum, order, "confirmed"))
+        await eventually(partial(has_status, museum, order, "confirmed"))
     assert await bank.captured_minor(museum) == (2 * FULL_PRICE_MINOR, 0)
     assert [event.type for event in await museum.events()].count("payment.received") == 2
 

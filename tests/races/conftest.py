@@ -15,7 +15,7 @@ def settings(instance: Instance) -> Settings:
 
 
 @pytest_asyncio.fixture
-async def processes(settings: Settings) -> AsyncIterator[AsyncExitStack]:
-    """What is entered here ends before its database is dropped."""
+async def processes(instance: Instance) -> AsyncIterator[AsyncExitStack]:  # noqa: ARG001 - dropped after these ended
+    """What is entered here ends with the test."""
     async with AsyncExitStack() as stack:
         yield stack

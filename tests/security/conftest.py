@@ -18,7 +18,7 @@ async def house_instance(servers: EmbeddedServers, template: str) -> AsyncIterat
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     urls = [servers.admin_url, servers.inventory_url, servers.ticketing_url]
     inside = [sa.make_url(url).set(database=name).render_as_string(hide_password=False) for url in urls]
-    yield Instance(*inside, servers.valkey_url)
+    yield Instance(inside[0], inside[1], inside[2], servers.valkey_url)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
 

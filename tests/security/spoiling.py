@@ -65,7 +65,7 @@ def not_an_object(body: dict[str, Any]) -> dict[str, bytes]:
     }
 
 
-def _places(value: Any, *steps: str | int) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def _places(value: object, *steps: str | int) -> Iterator[tuple[tuple[str | int, ...], object]]:
     if steps:
         yield steps, value
     if isinstance(value, dict):
@@ -93,7 +93,7 @@ def _wrong(value: object) -> Iterator[tuple[str, object]]:
         yield from (("array for an object", [value]), ("number for an object", 0), ("boolean for an object", True))
 
 
-def _replaced(body: Any, steps: tuple[str | int, ...], value: object) -> Any:
+def _replaced(body: Any, steps: tuple[str | int, ...], value: object) -> Any:  # noqa: ANN401 - any JSON
     if not steps:
         return value
     changed = copy.copy(body)

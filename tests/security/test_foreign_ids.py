@@ -12,7 +12,7 @@ import pytest
 
 from tests.security.attempts import PREPARE, Attempt
 from tests.security.rights import OFFER, ORDER, WHO_MAY, E
-from tests.security.world import CANARY, World, rows_of
+from tests.security.world import CANARY, Json, World, rows_of
 
 PARAMETER = re.compile(r"{(\w+)}")
 IN_PATHS = [
@@ -118,7 +118,7 @@ def _shape(response: httpx.Response, wanted: str) -> tuple[int, str, list[str]]:
     return response.status_code, response.text.replace(wanted, "…"), sorted(response.headers)
 
 
-def _with(body: Any, pointer: str, value: str) -> Any:
+def _with(body: Any, pointer: str, value: str) -> Any:  # noqa: ANN401 - any JSON
     """The body with one value put where the pointer says; what is not there on the way is made."""
     if not pointer:
         return value
@@ -137,7 +137,7 @@ def _empty(step: str) -> object:
     return {"lines": [line], "eligibility": {}}.get(step, [])
 
 
-def _ids_in(schema: Any, schemas: Any, pointer: str = "") -> Iterator[str]:
+def _ids_in(schema: Json, schemas: Json, pointer: str = "") -> Iterator[str]:
     if "$ref" in schema:
         yield from _ids_in(schemas[schema["$ref"].rpartition("/")[2]], schemas, pointer)
     if schema.get("format") == "uuid":

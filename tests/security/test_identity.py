@@ -68,7 +68,7 @@ STRANGERS_JWK = {
     "x": base64.urlsafe_b64encode(STRANGER.public_key().public_bytes_raw()).rstrip(b"=").decode(),
 }
 PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-NOT_BELIEVED = {
+NOT_BELIEVED: dict[str, Callable[[], str]] = {
     "no algorithm": lambda: _by_hand({"alg": "none", "typ": TOKEN_TYPE}, lambda _: b""),
     "no algorithm, spelt otherwise": lambda: _by_hand({"alg": "nOnE", "typ": TOKEN_TYPE}, lambda _: b""),
     "public key as a password": lambda: _hs256(KEY.public_key().public_bytes_raw()),

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
 import msgspec
+from litestar.types import ASGIApp
 
 from gateway.lifespan import Lifespan
 from parvis.asgi import make_everything
@@ -20,9 +21,11 @@ from services.ticketing.access.rules import new_credential
 from services.ticketing.entry.devices.actions import create_device, revoke_device
 from tests.conftest import Instance
 
+Json: TypeAlias = dict[str, Any]
+
 SCOPES = ("admin", "catalog:write", "orders:read", "orders:write", "entry:scan", "reports:read")
-WEBHOOK_SECRET = "whsec_of_the_security_tests"  # noqa: S105 - of a provider that is never asked
-METRICS_TOKEN = "metrics-token-of-the-security-tests"  # noqa: S105 - opens nothing but a test
+WEBHOOK_SECRET = "whsec_of_the_security_tests"
+METRICS_TOKEN = "metrics-token-of-the-security-tests"
 CANARY = "canary"
 CUSTOMER = {"name": "Canary Customer", "email": "canary@customer.example", "language": "fr"}
 
@@ -51,8 +54,9 @@ class World:
     """`ours` is what others must not reach."""
 
     def __init__(
-        self, http: httpx.AsyncClient, owner: "asyncpg.Connection[asyncpg.Record]", secret: bytes = b""
+        self, app: ASGIApp, http: httpx.AsyncClient, owner: "asyncpg.Connection[asyncpg.Record]", secret: bytes
     ) -> None:
+        self.app = app
         self.http = http
         self.owner = owner
         self.secret = secret
@@ -63,7 +67,12 @@ class World:
         self._addresses = itertools.count(1)
 
     async def ask(
-        self, method: str, path: str, credential: str | None = None, body: object = None, **more: Any
+        self,
+        method: str,
+        path: str,
+        credential: str | None = None,
+        body: object = None,
+        **more: Any,  # noqa: ANN401 - what httpx takes besides
     ) -> httpx.Response:
         """Each time from another address: what is tested here is rights, not rates."""
         number = next(self._addresses)
@@ -75,23 +84,28 @@ class World:
             more["json"] = body
         return await self.http.request(method, path, headers=headers, **more)
 
-    async def make(self, house: House, path: str, body: object, credential: str | None = None) -> Any:
+    async def make(self, house: House, path: str, body: object, credential: str | None = None) -> Json:
         """What a POST made, with the admin's key unless told otherwise."""
         response = await self.ask("POST", f"{house.base}{path}", credential or house.admin_key, body)
         assert response.is_success, f"{path}: {response.status_code} {response.text}"
-        return response.json()
+        return _json(response)
 
-    async def document(self) -> Any:
-        return (await self.http.get("/openapi.json")).json()
+    async def document(self) -> Json:
+        return _json(await self.http.get("/openapi.json"))
 
-    async def order(self, house: House, tariff: str = "free_tariff_id", method: str | None = "free") -> Any:
+    async def order(self, house: House, tariff: str = "free_tariff_id", method: str | None = "free") -> Json:
         """A visitor's order of two tickets; held if no method confirms it."""
         body = order_body(house, tariff)
         if method is not None:
             body["confirm"] = {"payment_method": method, "customer": CUSTOMER}
         response = await self.ask("POST", f"{house.base}/orders", None, body)
         assert response.status_code == 201, response.text
-        return response.json()
+        return _json(response)
+
+
+def _json(response: httpx.Response) -> Json:
+    body: Json = response.json()
+    return body
 
 
 def order_body(house: House, tariff: str = "free_tariff_id", quantity: int = 2) -> dict[str, Any]:
@@ -118,7 +132,7 @@ async def open_world(instance: Instance, **changes: object) -> AsyncIterator[Wor
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # httpx and Litestar type ASGI differently
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://parvis") as http:
-            world = World(http, owner, settings.secret_bytes())
+            world = World(app, http, owner, settings.secret_bytes())
             await _populate(world, database)
             yield world
     finally:
@@ -262,7 +276,7 @@ async def rows_of(world: World, establishment_id: str) -> dict[str, tuple[int, s
     for table in tables:
         column = "id" if table["registry"] else "establishment_id"
         row = await world.owner.fetchrow(
-            f"SELECT count(*) AS count, coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS sum"  # noqa: S608 - names from the catalogue
+            f"SELECT count(*) AS count, coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS sum"
             f" FROM {table['name']} t WHERE {column} = $1",
             UUID(establishment_id),
         )

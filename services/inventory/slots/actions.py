@@ -18,7 +18,7 @@ from services.inventory.slots.queries import Affected, SharedGauge, affected_by,
 from services.inventory.slots.rules import shared_row_id
 from services.inventory.tables import calendars, gauges, schedules, shared_gauges, slots, timetables
 from services.kit.database import WriteSession
-from services.kit.errors import FieldError, NotFound
+from services.kit.errors import FieldError, Invalid, NotFound
 from services.kit.ids import new_id
 from services.kit.zones import checked_zone
 
@@ -98,6 +98,9 @@ async def put_schedule(session: WriteSession, schedule: Schedule) -> None:
     if missing:
         detail = "There is no such gauge."
         raise UnknownGauge(detail, errors=[FieldError(f"#/gauge_ids/{index}", detail) for index in missing])
+    for index, gauge_id in enumerate(schedule.gauge_ids):
+        if gauge_id in schedule.gauge_ids[:index]:
+            raise Invalid.field(f"/gauge_ids/{index}", "This gauge stands here twice.")
     before = await schedule_of(session, establishment_id, schedule.offer_id)
     await _upsert_schedule(session, schedule)
     if before is not None and before.gauge_ids != schedule.gauge_ids:

@@ -3,6 +3,7 @@
 What the provider says now counts, never what a notification said: those come late, twice and in any order.
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from uuid import UUID
 
@@ -145,7 +146,9 @@ class Cashier:
             await database.write(tenant, lambda session: mark_over(session, tenant, found.id))
 
     async def honour(self, tenant: UUID, order: Order, payment: Payment, *, exact: bool = True) -> None:
-        """Gives the tickets that were paid for, late if need be, or sends the money back."""
+        """Gives the tickets that were paid for, late if need be, or sends the money back; once, however often told."""
+        if payment.settled_at is not None:
+            return
         principal = Principal(actor=CASHIER, establishment_id=tenant)
         if not exact or not await self._confirm_paid(principal, order, payment):
             log.warning("payment_returned", order=str(order.id), payment=str(payment.id), exact=exact)
@@ -153,10 +156,10 @@ class Cashier:
         await self._resources.database.write(tenant, lambda session: mark_settled(session, tenant, payment.id))
 
     async def _confirm_paid(self, principal: Principal, order: Order, payment: Payment) -> bool:
+        if _buyer(order.payments) != payment.id:
+            return False
         if order.status == "confirmed":
-            # Confirmed by this very payment, unless another one was first.
-            first = min((one for one in order.payments if one.status == "paid"), key=lambda one: one.created_at)
-            return first.id == payment.id
+            return True
         paid_for = msgspec.structs.replace(order, payment_method=payment.method)
         if order.status in ("held", "awaiting_payment"):
             try:
@@ -212,6 +215,15 @@ class Cashier:
         token = order_token(self._resources.site.secret, establishment.id, order.id)
         path = f"/v1/establishments/{establishment.slug}/orders/{order.id}"
         return f"{self._resources.site.public_url}{path}?token={token}"
+
+
+def _buyer(payments: Sequence[Payment]) -> UUID | None:
+    """Of all that was paid for one order, the payment that buys: the first to come in, unless it went back whole.
+
+    `paid_at` is taken under the lock of the ledger, so every process decides alike.
+    """
+    kept = [(one.paid_at, one.id) for one in payments if one.paid_at and one.refunded_minor < one.amount_minor]
+    return min(kept)[1] if kept else None
 
 
 def _provider_checkout(

@@ -47,6 +47,7 @@ from services.ticketing.orders.requests import Confirmation, LineInput, NewOrder
 from services.ticketing.orders.rules import (
     IMMEDIATE,
     OrderEnded,
+    check_channel,
     check_companions,
     check_payment_method,
     hold_seconds,
@@ -97,6 +98,7 @@ class Checkout:
         The key of an order that is to be paid at a provider is not spent here: its payment follows.
         """
         tenant = principal.tenant
+        check_channel(new.channel, principal)
         establishment = await self.resources.establishments.get(tenant)
         lines = await self.priced(tenant, new.lines, new.channel, establishment)
         wanted = new.confirm

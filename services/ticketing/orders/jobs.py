@@ -112,7 +112,7 @@ class OrderJobs:
         )
         for payment in pending:
             if payment.checkout_reference:
-                await self._cashier.settle(tenant, payment.checkout_reference)
+                await _guarded(partial(self._cashier.settle, reference=payment.checkout_reference), tenant)
             elif payment.created_at < before - timedelta(hours=1):
                 # The provider's page never came to be: nobody can pay there.
                 over = partial(mark_over, establishment_id=tenant, payment_id=payment.id)
@@ -120,22 +120,21 @@ class OrderJobs:
 
     async def _settle_payments(self, tenant: UUID) -> None:
         unsettled = await self._database.read(tenant, lambda session: unsettled_payments(session, tenant, BATCH))
-        for found in unsettled:
-            order = await self._database.read(
-                tenant, partial(find_order, establishment_id=tenant, order_id=found.order_id)
-            )
-            payment = next(payment for payment in order.payments if payment.id == found.id)
-            await self._cashier.honour(tenant, order, payment)
+        for payment in unsettled:
+            # The provider is asked again: whether the amount was right is not kept.
+            await _guarded(partial(self._cashier.settle, reference=payment.checkout_reference), tenant)
 
     async def _send_refunds(self, tenant: UUID) -> None:
         establishment = await self._resources.establishments.get(tenant)
         waiting = await self._database.read(tenant, lambda session: waiting_refunds(session, tenant, BATCH))
         for refund in waiting:
-            await self._send_refund(tenant, refund, establishment.stripe_account)
+            await _guarded(partial(self._send_refund, refund=refund, account=establishment.stripe_account), tenant)
 
     async def _send_refund(self, tenant: UUID, refund: WaitingRefund, account: str) -> None:
         reference = AT_THE_DESK
-        if refund.method == "stripe" and self._provider is not None:
+        if refund.method == "stripe":
+            if self._provider is None:
+                raise Unavailable("There is no payment provider to send the refund through.")
             wanted = RefundOrder(
                 refund_id=refund.id,
                 order_id=refund.order_id,

@@ -46,6 +46,8 @@ class Payment(msgspec.Struct, frozen=True):
     provider_reference: str
     url: str
     created_at: datetime
+    paid_at: datetime | None = None
+    settled_at: datetime | None = None
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -7,8 +7,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from services.kit.database import Database
-from services.kit.errors import Forbidden, Invalid, NotFound, Unauthenticated
+from services.kit.errors import Forbidden, NotFound, Unauthenticated
 from services.kit.ids import body_id, path_id
+from services.kit.moments import read_moment
 from services.kit.paging import Cursor, Limit, Page, after, page
 from services.kit.principal import ANONYMOUS, Principal
 from services.kit.web import ESTABLISHMENT, IdempotencyHeader, idempotency_key, needs, principal_of, public, respond
@@ -32,7 +33,10 @@ Status = Literal["held", "awaiting_payment", "confirmed", "cancelled", "expired"
 ReferenceQuery = Annotated[str | None, QueryParameter(max_length=20, description="The order's reference")]
 EmailQuery = Annotated[str | None, QueryParameter(max_length=254, description="The customer's e-mail")]
 StatusQuery = Annotated[Status | None, QueryParameter(description="Only orders in this state")]
-FromQuery = Annotated[datetime | None, QueryParameter(name="from", description="Made at or after this moment")]
+FromQuery = Annotated[
+    str | None,
+    QueryParameter(name="from", schema_extra={"format": "date-time"}, description="Made at or after this moment"),
+]
 
 
 @post(ORDERS, **public(), summary="Hold places or, with `confirm`, buy them in one call")
@@ -63,7 +67,7 @@ async def list_all_orders(
         reference=reference,
         email=email,
         status=status,
-        created_from=created_from,
+        created_from=read_moment(created_from, "/from") if created_from is not None else None,
         after=_position(start) if start else None,
     )
     found = await database.read(
@@ -200,11 +204,7 @@ async def reachable(principal: Principal, orders: OrderDesk, order_id: str, scop
 
 
 def _position(start: list[str]) -> tuple[datetime, UUID]:
-    try:
-        moment = datetime.fromisoformat(start[0])
-    except ValueError:
-        raise Invalid.field("/cursor", "Use the next_cursor of the page before, unchanged.") from None
-    return moment, body_id(start[1], "/cursor")
+    return read_moment(start[0], "/cursor"), body_id(start[1], "/cursor")
 
 
 handlers = [

@@ -11,6 +11,7 @@ from services.ticketing.tickets.queries import Ticket
 
 # Methods that need no answer of a provider: the order is confirmed in the same call.
 IMMEDIATE = frozenset({"free", "on_site", "on_account"})
+ONLINE = "online"
 # A visitor at a payment page keeps the places this long. The page itself may live longer: it is ended with the order.
 PAYMENT_SECONDS = 20 * 60
 
@@ -63,6 +64,12 @@ def check_companions(lines: Sequence[PricedLine]) -> None:
             errors.append(FieldError(f"#/lines/{index}/tariff_id", detail))
     if errors:
         raise Invalid(errors[0].detail, errors=errors)
+
+
+def check_channel(channel: str, principal: Principal) -> None:
+    """A visitor does not stand at the desk by saying so. Raises `Forbidden`."""
+    if channel != ONLINE and not principal.may("orders:write"):
+        raise Forbidden(f"Orders through other channels than {ONLINE} need a key with orders:write.")
 
 
 def check_payment_method(method: str, total_minor: int, establishment: Establishment, principal: Principal) -> None:

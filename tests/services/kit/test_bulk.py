@@ -1,5 +1,6 @@
 """Rows for several tables in one statement."""
 
+from typing import TypeAlias
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -10,6 +11,7 @@ from services.kit.database import Database, WriteSession
 from tests.services.kit.notes import notes, remarks, texts
 
 Owner = asyncpg.Connection
+Rows: TypeAlias = list[list[tuple[object, ...]]]
 NOTE_COLUMNS = ("id", "text")
 REMARK_COLUMNS = ("id", "note_id", "stars")
 INSERT = BulkInsert((notes, NOTE_COLUMNS), (remarks, REMARK_COLUMNS))
@@ -22,7 +24,7 @@ async def stars(owner: Owner, establishment_id: UUID) -> list[int]:
 
 async def test_parents_and_children_leave_together(database: Database, owner: Owner, establishment_id: UUID):
     first, second = uuid4(), uuid4()
-    rows = [[(first, "a"), (second, "b")], [(uuid4(), first, 5), (uuid4(), second, 1), (uuid4(), second, 2)]]
+    rows: Rows = [[(first, "a"), (second, "b")], [(uuid4(), first, 5), (uuid4(), second, 1), (uuid4(), second, 2)]]
     await database.write(establishment_id, lambda session: INSERT.run(session, establishment_id, rows))
     assert await texts(owner, establishment_id) == ["a", "b"]
     assert await stars(owner, establishment_id) == [1, 2, 5]
@@ -37,7 +39,7 @@ async def test_table_without_rows_is_no_trouble(
 
 
 async def test_one_bad_row_keeps_out_all(database: Database, owner: Owner, establishment_id: UUID):
-    rows = [[(uuid4(), "a")], [(uuid4(), uuid4(), 5)]]
+    rows: Rows = [[(uuid4(), "a")], [(uuid4(), uuid4(), 5)]]
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         await database.write(establishment_id, lambda session: INSERT.run(session, establishment_id, rows))
     assert await texts(owner, establishment_id) == []

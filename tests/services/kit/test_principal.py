@@ -1,3 +1,4 @@
+from typing import get_args
 from uuid import uuid4
 
 import msgspec
@@ -5,7 +6,7 @@ import pytest
 
 from services.kit.principal import ANONYMOUS, IMPLIED, Principal, Scope
 
-SCOPES = set(Scope.__args__)
+SCOPES = set(get_args(Scope))
 
 
 def test_principal_may_what_its_scopes_say_and_no_more():

@@ -30,17 +30,22 @@ from services.inventory.contract import (
     UnknownHold,
     UnknownSlot,
 )
-from services.inventory.holds.jobs import sweep_expired_holds
 from services.inventory.in_process import InProcessInventory
 from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.principal_token import PrincipalSigner, PrincipalVerifier, signing_key
 from services.kit.sealing import Sealer
 from services.kit.web import PrincipalFromToken
+from tests.conftest import Instance
 from tests.gateway.served import served
 from tests.services.inventory.rows import make_slot
 
 SECRET = b"s" * 32
+
+
+@pytest.fixture
+def instance(shared_instance: Instance) -> Instance:
+    return shared_instance
 
 
 @pytest_asyncio.fixture
@@ -217,20 +222,6 @@ async def test_expired_hold_frees_its_places_for_the_next_one(
     await let_time_pass(owner, old.id)
     await inventory.place_hold(request(establishment_id, (slot_id, 7)))
     assert await counts(owner, slot_id) == (7, 0)
-
-
-async def test_sweeper_frees_places_of_every_establishment(
-    inventory: Inventory, inventory_database: Database, owner: asyncpg.Connection
-):
-    slots = []
-    for establishment_id in (uuid4(), uuid4()):
-        slot_id = await make_slot(owner, establishment_id, capacity=10)
-        hold = await inventory.place_hold(request(establishment_id, (slot_id, 10)))
-        await let_time_pass(owner, hold.id)
-        slots.append(slot_id)
-    assert await sweep_expired_holds(inventory_database) == 2
-    assert [await counts(owner, slot_id) for slot_id in slots] == [(0, 0), (0, 0)]
-    assert await sweep_expired_holds(inventory_database) == 0
 
 
 async def test_extend_hold_never_shortens(
