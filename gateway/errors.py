@@ -1,12 +1,19 @@
 """Refusals that only the gateway gives."""
 
-from services.kit.errors import Refused
+from services.kit.errors import FieldError, Refused
 from services.kit.web import MethodNotAllowed
 
 
 class RefusedWithHeaders(Refused):
-    def __init__(self, detail: str = "", *, headers: tuple[tuple[bytes, bytes], ...]) -> None:
-        super().__init__(detail)
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        errors: list[FieldError] | None = None,
+        remaining: int | None = None,
+    ) -> None:
+        super().__init__(detail, errors=errors, remaining=remaining)
         self.headers = headers
 
 

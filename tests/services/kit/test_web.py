@@ -309,7 +309,7 @@ def test_refusal_survives_the_wire():
 
 def test_every_code_belongs_to_one_kind_of_refusal():
     assert {code for code, kind in Refused.by_code.items() if kind.code != code} == set()
-    assert {kind.status for kind in Refused.by_code.values()} <= {400, 401, 403, 404, 405, 409, 413, 415, 422}
+    assert {kind.status for kind in Refused.by_code.values()} <= {400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429}
     assert Refused.by_code["malformed_request"] is Malformed
 
 

@@ -206,10 +206,11 @@ def test_wanted_slots_take_the_first_of_two_rules():
     assert [(slot.calendar_id, slot.capacity) for slot in both.values()] == [(FIRST, 1), (SECOND, 2)]
 
 
-def test_wanted_slots_leave_out_the_past():
-    later = datetime(2027, 1, 4, 16, 0, tzinfo=UTC)
-    left = wanted_slots([(FIRST, rule())], PARIS, (date(2027, 1, 4), date(2027, 1, 5)), later)
-    assert list(left) == [datetime(2027, 1, 4, 16, 30, tzinfo=UTC)]
+def test_wanted_slots_leave_out_what_has_ended():
+    four_o_clock = datetime(2027, 1, 4, 16, 0, tzinfo=UTC)
+    left = wanted_slots([(FIRST, rule())], PARIS, (date(2027, 1, 4), date(2027, 1, 5)), four_o_clock)
+    # The visit of half past three goes on until half past four.
+    assert list(left) == [four_o_clock + timedelta(minutes=minutes) for minutes in (-30, 0, 30)]
 
 
 def test_compare_finds_nothing_to_do_when_all_is_as_wanted():
