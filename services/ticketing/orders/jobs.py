@@ -39,6 +39,7 @@ from services.ticketing.payments.queries import (
 
 log = structlog.get_logger()
 BATCH = 200
+SALES = 500
 AT_THE_DESK = "at the desk"
 # A confirmation that ran into the last second of its hold may still be writing its tickets.
 GRACE = timedelta(seconds=5)
@@ -167,12 +168,15 @@ class OrderJobs:
         full = True
         while full:
             sales = await self._resources.inventory.find_sales(
-                FindSales(establishment_id=tenant, sold_after=since, sold_before=until, limit=500)
+                FindSales(establishment_id=tenant, sold_after=since, sold_before=until, limit=SALES)
             )
-            full = len(sales) == 500  # noqa: PLR2004 - the limit above
-            # Several sales may share a moment: the last one of a full page is looked at again with the next.
-            since = sales[-1].sold_at - timedelta(microseconds=1) if full else until
+            if not sales:
+                return
             await self._compare(tenant, sales)
+            full = len(sales) == SALES
+            # Only up to what was seen: our clock may be ahead of the one that dated the sales. Several sales may
+            # share a moment, so the last one of a full page is looked at again with the next.
+            since = sales[-1].sold_at - timedelta(microseconds=1) if full else sales[-1].sold_at
             await self._database.write(tenant, partial(move_cursor, establishment_id=tenant, to=since))
 
     async def _compare(self, tenant: UUID, sales: list[SoldHold]) -> None:
