@@ -123,13 +123,6 @@ class SoldHold(msgspec.Struct, frozen=True):
     sold_at: datetime
 
 
-class PlaceCount(msgspec.Struct, frozen=True):
-    """Places of one slot that are sold, for `parvis verify`."""
-
-    slot_id: UUID
-    sold: int
-
-
 class Inventory(Protocol):
     """Every call may be repeated with the same ids; raises the errors below, or `Unavailable`."""
 

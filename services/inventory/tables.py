@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
+from services.kit.columns import moment
 from services.kit.idempotency import idempotency_table
 from services.kit.tenancy import NAMING, establishment_column, own_id
 
@@ -10,12 +11,6 @@ SCHEMA = "inventory"
 ROLE = "parvis_inventory"
 
 metadata = sa.MetaData(schema=SCHEMA, naming_convention=NAMING)
-
-
-def _moment(name: str, *, nullable: bool = False, default_now: bool = False) -> sa.Column[object]:
-    default = sa.func.now() if default_now else None
-    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable, server_default=default)
-
 
 # A gauge is one capacity that holds and sales draw on. Every slot has one of its own, under the slot's id;
 # shared gauges (a lift, a room) have one row per start, per day or in all, made together with the slots.
@@ -71,7 +66,7 @@ schedules = sa.Table(
     sa.Column("timezone", sa.Text, nullable=False),
     sa.Column("gauge_ids", ARRAY(UUID(as_uuid=True)), nullable=False),
     sa.Column("published", sa.Boolean, nullable=False),
-    _moment("opens_at", nullable=True),
+    moment("opens_at", nullable=True),
     sa.Column("closes_minutes_before", sa.Integer, nullable=False),
     sa.Column("early_entry_minutes", sa.Integer, nullable=False),
     sa.Column("late_entry_minutes", sa.Integer),
@@ -94,7 +89,7 @@ calendars = sa.Table(
     sa.Column("capacity", sa.Integer, nullable=False),
     # Local dates before this one have their slots.
     sa.Column("made_until", sa.Date, nullable=False),
-    _moment("created_at", default_now=True),
+    moment("created_at", default_now=True),
     sa.ForeignKeyConstraint(
         ["establishment_id", "offer_id"], [f"{SCHEMA}.schedules.establishment_id", f"{SCHEMA}.schedules.offer_id"]
     ),
@@ -108,10 +103,10 @@ closures = sa.Table(
     establishment_column(),
     own_id(),
     sa.Column("offer_id", UUID(as_uuid=True)),
-    _moment("closed_from"),
-    _moment("closed_until"),
+    moment("closed_from"),
+    moment("closed_until"),
     sa.Column("reason", sa.JSON, nullable=False),
-    _moment("created_at", default_now=True),
+    moment("created_at", default_now=True),
     sa.CheckConstraint("closed_from < closed_until", name="order"),
     sa.Index(None, "establishment_id", "closed_until"),
 )
@@ -124,14 +119,14 @@ slots = sa.Table(
     sa.Column("offer_id", UUID(as_uuid=True), nullable=False),
     # Null once the rule was changed or deleted and somebody holds or bought the slot: it lives on by itself.
     sa.Column("calendar_id", UUID(as_uuid=True)),
-    _moment("starts_at"),
-    _moment("ends_at"),
+    moment("starts_at"),
+    moment("ends_at"),
     sa.Column("local_date", sa.Date, nullable=False),
     # Every gauge that a place on this slot draws on; the slot's own stands first.
     sa.Column("gauge_ids", ARRAY(UUID(as_uuid=True)), nullable=False),
     # From then on not offered, its own gauge closed for good. The row stays for holds that are on their way, and
     # later for orders that name it; what nobody ever named is purged after a day.
-    _moment("removed_at", nullable=True),
+    moment("removed_at", nullable=True),
     sa.ForeignKeyConstraint(
         ["establishment_id", "offer_id"], [f"{SCHEMA}.schedules.establishment_id", f"{SCHEMA}.schedules.offer_id"]
     ),
@@ -154,9 +149,9 @@ holds = sa.Table(
     own_id(),
     sa.Column("owner_id", UUID(as_uuid=True), nullable=False),
     sa.Column("state", sa.Text, nullable=False),
-    _moment("expires_at", nullable=True),
-    _moment("sold_at", nullable=True),
-    _moment("created_at", default_now=True),
+    moment("expires_at", nullable=True),
+    moment("sold_at", nullable=True),
+    moment("created_at", default_now=True),
     sa.CheckConstraint("state IN ('held', 'sold', 'released', 'expired')", name="state"),
     sa.CheckConstraint("(state <> 'held') OR (expires_at IS NOT NULL)", name="held_expires"),
     sa.Index("ix_holds_expiring", "establishment_id", "expires_at", postgresql_where=sa.text("state = 'held'")),
@@ -187,7 +182,7 @@ place_returns = sa.Table(
     establishment_column(),
     own_id(),
     sa.Column("hold_id", UUID(as_uuid=True), nullable=False),
-    _moment("returned_at", default_now=True),
+    moment("returned_at", default_now=True),
     sa.ForeignKeyConstraint(
         ["establishment_id", "hold_id"], [f"{SCHEMA}.holds.establishment_id", f"{SCHEMA}.holds.id"]
     ),

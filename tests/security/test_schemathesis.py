@@ -22,7 +22,7 @@ from tests.conftest import Instance
 from tests.security.world import World, open_world
 
 SECONDS = int(os.environ.get("PARVIS_FUZZ_SECONDS", "0"))
-EXAMPLES = 5
+EXAMPLES = 3
 CONFIG = """
 [parameters]
 "path.establishment" = "ours"

@@ -85,15 +85,6 @@ def price(
     return lines
 
 
-def vat_summary(lines: Sequence[PricedLine]) -> list[tuple[int, int, int]]:
-    """Per VAT rate: rate in basis points, gross total and the VAT in it, in minor units."""
-    totals: dict[int, tuple[int, int]] = {}
-    for line in lines:
-        gross, vat = totals.get(line.tariff.vat_rate_bp, (0, 0))
-        totals[line.tariff.vat_rate_bp] = (gross + line.total_minor, vat + line.vat_minor)
-    return [(rate, gross, vat) for rate, (gross, vat) in sorted(totals.items())]
-
-
 def shares(total_minor: int, parts: int) -> list[int]:
     """A price over the tickets of one unit: equal to the cent, the odd cents on the first ones."""
     each, odd = divmod(total_minor, parts)

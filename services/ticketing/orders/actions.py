@@ -24,7 +24,7 @@ from services.ticketing.ledger.actions import (
 from services.ticketing.orders.posting.actions import TICKET_COLUMNS, OrderSettled
 from services.ticketing.orders.queries import Line, Order, Payment, ReturnedPlaces, find_order
 from services.ticketing.orders.requests import Customer
-from services.ticketing.orders.rules import AlreadyExtended, OrderEnded, check_unused
+from services.ticketing.orders.rules import OrderEnded, check_extensible, check_held, check_unused
 from services.ticketing.orders.tables import order_lines, orders, place_returns, reconciler_cursors, settlements
 from services.ticketing.payments.tables import payments
 from services.ticketing.tables import idempotency_keys
@@ -53,7 +53,7 @@ async def amend_order(
 ) -> Order:
     """Another customer, other lines, or both, while the order is held. Raises `OrderEnded`."""
     order = await lock_order(session, establishment_id, order_id)
-    _check_held(order)
+    check_held(order.status)
     if customer is not None:
         await _update(session, establishment_id, order_id, **_customer_values(customer))
     if sale is not None:
@@ -86,18 +86,11 @@ class Amendment(msgspec.Struct, frozen=True):
     lines: list[Line]
 
 
-async def mark_extended(session: WriteSession, establishment_id: UUID, order_id: UUID) -> Order:
+async def mark_extended(session: WriteSession, establishment_id: UUID, order_id: UUID, expires_at: datetime) -> Order:
     """Spends the one extension of an order. Raises `AlreadyExtended`, `OrderEnded`."""
     order = await lock_order(session, establishment_id, order_id)
-    _check_held(order)
-    if order.extended:
-        raise AlreadyExtended
-    await _update(session, establishment_id, order_id, extended=True)
-    return order
-
-
-async def set_expiry(session: WriteSession, establishment_id: UUID, order_id: UUID, expires_at: datetime) -> Order:
-    await _update(session, establishment_id, order_id, expires_at=expires_at)
+    check_extensible(order.status, extended=order.extended)
+    await _update(session, establishment_id, order_id, extended=True, expires_at=expires_at)
     return await find_order(session, establishment_id, order_id)
 
 
@@ -354,11 +347,6 @@ async def _update(session: WriteSession, establishment_id: UUID, order_id: UUID,
 
 def _of(establishment_id: UUID, order_id: UUID) -> sa.Select[tuple[UUID]]:
     return sa.select(orders.c.id).where(orders.c.establishment_id == establishment_id, orders.c.id == order_id)
-
-
-def _check_held(order: Order) -> None:
-    if order.status != "held":
-        raise OrderEnded(f"The order is {order.status}.")
 
 
 def _customer_values(customer: Customer) -> dict[str, object]:

@@ -40,7 +40,6 @@ from services.ticketing.orders.actions import (
     mark_extended,
     mark_returned,
     return_later,
-    set_expiry,
     settle,
 )
 from services.ticketing.orders.cashier import Cashier
@@ -52,6 +51,7 @@ from services.ticketing.orders.requests import Cancellation, Exchange, OrderChan
 from services.ticketing.orders.rules import (
     OrderEnded,
     RefundTooLarge,
+    check_extensible,
     check_terms,
     check_unused,
     refundable,
@@ -95,13 +95,13 @@ class AfterSales:
         )
 
     async def extend(self, principal: Principal, order: Order, key: IdempotencyKey | None) -> Answer:
-        """Once per order. The extension is spent before inventory is asked: twice at once extends once."""
-        tenant, database = principal.tenant, self._resources.database
+        """Once per order, from the end that it has: however often it is asked at once, it is the same new end."""
+        tenant = principal.tenant
         if key and (given := await self._resources.once.replayed(tenant, key)):
             return given
         establishment = await self._resources.establishments.get(tenant)
-        spent = await database.write(tenant, lambda session: mark_extended(session, tenant, order.id))
-        left = (spent.expires_at - self._resources.clock.now()).total_seconds() if spent.expires_at else 0
+        check_extensible(order.status, extended=order.extended)
+        left = (order.expires_at - self._resources.clock.now()).total_seconds() if order.expires_at else 0
         seconds = max(1, int(left)) + establishment.extension_minutes * 60
         try:
             hold = await self._resources.inventory.extend_hold(
@@ -113,7 +113,7 @@ class AfterSales:
         show = await self._checkout.presenter(principal)
 
         async def action(session: WriteSession) -> Answer:
-            return encode(200, show(await set_expiry(session, tenant, order.id, until)))
+            return encode(200, show(await mark_extended(session, tenant, order.id, until)))
 
         return await self._resources.once.answer(tenant, key, action)
 
@@ -233,10 +233,8 @@ class AfterSales:
 
     async def _abandon(self, principal: Principal, order: Order, key: IdempotencyKey | None) -> Answer:
         tenant = principal.tenant
-        for payment in order.payments:
-            if payment.status == "pending" and payment.checkout_reference:
-                # Paid at the last moment? Then the order is confirmed now, and cancelled as such.
-                await self._cashier.end(tenant, payment.checkout_reference)
+        # Paid at the last moment? Then the order is confirmed now, and giving it up is refused below.
+        await self._cashier.close_pages(tenant, order)
         back: list[ReturnedPlaces] = []
         show = await self._checkout.presenter(principal)
 

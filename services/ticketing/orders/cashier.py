@@ -43,6 +43,7 @@ from services.ticketing.payments.provider import (
 from services.ticketing.payments.provider import (
     CheckoutExpired,
     CheckoutLine,
+    CheckoutOpen,
     CheckoutPaid,
     CheckoutState,
     PaymentProvider,
@@ -120,6 +121,15 @@ class Cashier:
         """Brings a checkout of ours to the state that the provider tells; safe to repeat at any time."""
         state = await self._configured().look_up(await self._account(tenant), reference)
         await self.apply(tenant, reference, state)
+
+    async def close_pages(self, tenant: UUID, order: Order) -> bool:
+        """Ends every open page to pay, and applies what became of it. False while a payment is under way on one."""
+        states = [
+            await self.end(tenant, payment.checkout_reference)
+            for payment in order.payments
+            if payment.status == "pending" and payment.checkout_reference
+        ]
+        return not any(isinstance(state, CheckoutOpen) for state in states)
 
     async def end(self, tenant: UUID, reference: str) -> CheckoutState:
         """Closes the provider's page of an order whose time is over, and applies what became of it."""

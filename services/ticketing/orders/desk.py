@@ -53,6 +53,11 @@ class OrderDesk:
         if key and (given := await self._once.replayed(principal.tenant, key)):
             return given
         if wanted.payment_method in IMMEDIATE:
+            # Whoever changes their mind at the payment page must not be able to pay there as well.
+            if order.status == "awaiting_payment":
+                if not await self.cashier.close_pages(principal.tenant, order):
+                    raise PaymentMethodRefused("A payment of this order is under way: wait for its end.")
+                order = await self.read(principal.tenant, order.id)
             return await self.checkout.confirm(principal, order, wanted, key)
         if key is None:
             return await self.cashier.pay(principal, order, wanted, None, status=200)

@@ -29,7 +29,7 @@ from services.ticketing.orders.queries import (
     waiting_returns,
 )
 from services.ticketing.payments.actions import fail_refund, finish_refund, mark_over
-from services.ticketing.payments.provider import CheckoutOpen, PaymentProvider, RefundOrder, RefundRefused
+from services.ticketing.payments.provider import PaymentProvider, RefundOrder, RefundRefused
 from services.ticketing.payments.queries import (
     WaitingRefund,
     pending_payments,
@@ -85,12 +85,9 @@ class OrderJobs:
 
     async def _expire_order(self, tenant: UUID, order_id: UUID) -> None:
         order = await self._database.read(tenant, lambda session: find_order(session, tenant, order_id))
-        for payment in order.payments:
-            if payment.status == "pending" and payment.checkout_reference:
-                state = await self._cashier.end(tenant, payment.checkout_reference)
-                if isinstance(state, CheckoutOpen):
-                    # A payment is under way this very moment: the next round knows.
-                    return
+        if not await self._cashier.close_pages(tenant, order):
+            # The next round knows more.
+            return
         try:
             await self._database.write(tenant, lambda session: let_go(session, tenant, order_id, "expired"))
         except OrderSettled:
@@ -204,4 +201,9 @@ async def _guarded(job: Callable[[UUID], Awaitable[None]], tenant: UUID) -> None
     try:
         await job(tenant)
     except (Unavailable, Refused) as error:
-        log.warning("job_waits", job=getattr(job, "__name__", ""), establishment=str(tenant), reason=str(error))
+        log.warning("job_waits", job=_name(job), establishment=str(tenant), reason=str(error))
+
+
+def _name(job: Callable[[UUID], Awaitable[None]]) -> str:
+    function = job.func if isinstance(job, partial) else job
+    return getattr(function, "__name__", "")

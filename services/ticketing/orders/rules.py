@@ -98,6 +98,19 @@ def hold_seconds(wanted_minutes: int | None, establishment: Establishment, princ
     return wanted_minutes * 60
 
 
+def check_held(status: str) -> None:
+    """Raises `OrderEnded` unless the order is in its first state."""
+    if status != "held":
+        raise OrderEnded(f"The order is {status}.")
+
+
+def check_extensible(status: str, *, extended: bool) -> None:
+    """Raises `AlreadyExtended`, `OrderEnded`."""
+    check_held(status)
+    if extended:
+        raise AlreadyExtended
+
+
 def check_terms(tickets: Sequence[Ticket], hours_before: int | None, now: datetime, principal: Principal) -> None:
     """Staff may always; a visitor until so many hours before each visit. Raises `TermsRefused`."""
     if principal.may("orders:write"):

@@ -67,6 +67,24 @@ async def test_paid_order_gets_its_tickets(shop: Shop):
     assert await shop.events("payment") == ["payment.received"]
 
 
+async def test_page_is_closed_when_the_order_is_paid_at_the_desk_instead(shop: Shop):
+    changed = await waiting(shop)
+    at_the_desk = Confirmation(payment_method="on_site", customer=ADA)
+    await shop.desk.confirm(shop.visitor, await shop.read(changed), at_the_desk, None)
+    confirmed = await shop.read(changed)
+    assert (confirmed.status, confirmed.payment_method) == ("confirmed", "on_site")
+    assert sorted(await money(shop, changed)) == [("due", 0), ("expired", 0)]
+
+
+async def test_paid_at_the_last_moment_instead_of_at_the_desk(shop: Shop):
+    paid = await waiting(shop)
+    await shop.pay(paid)
+    at_the_desk = Confirmation(payment_method="on_site", customer=ADA)
+    await shop.desk.confirm(shop.visitor, await shop.read(paid), at_the_desk, None)
+    assert (await shop.read(paid)).status == "confirmed"
+    assert await money(shop, paid) == [("paid", 0)]
+
+
 async def test_order_is_confirmed_before_anybody_was_told(shop: Shop):
     """The job asks the provider by itself."""
     paid = await waiting(shop)
