@@ -133,7 +133,7 @@ async def open_world(instance: Instance, **changes: object) -> AsyncIterator[Wor
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://parvis") as http:
             world = World(app, http, owner, settings.secret_bytes())
-            # Making the document changes what the framework finds wrong with a request; so it is made in every instance.
+            # Once the document is made, the framework finds other things wrong with requests; so it is made always.
             assert (await http.get("/openapi.json")).status_code == 200
             await _populate(world, database)
             yield world
