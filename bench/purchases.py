@@ -63,9 +63,7 @@ async def configure(demo: dict[str, object]) -> tuple[str, list[str], str]:
         return json.loads(reply.body)
 
     venue = await post("/venues", {"name": {"en": "Bench"}, "timezone": "Europe/Paris"})
-    offer = await post(
-        "/offers", {"name": {"en": "Bench"}, "venue_id": venue["id"], "kind": "open", "published": True}
-    )
+    offer = await post("/offers", {"name": {"en": "Bench"}, "venue_id": venue["id"], "kind": "open", "published": True})
     tariff = await post(
         f"/offers/{offer['id']}/tariffs",
         {"name": {"en": "Free"}, "price": {"amount": 0, "currency": "EUR"}, "vat_rate_bp": 0},
@@ -102,8 +100,7 @@ async def measure(demo: dict[str, object], clients: list[int], seconds: float) -
             return await connection.send("POST", f"{base}/orders", json.dumps(body).encode(), key)
 
         await closed_loop(demo["port"], 8, 1.0, buy)
-        for count in clients:
-            results.append((name, count, await closed_loop(demo["port"], count, seconds, buy)))
+        results += [(name, count, await closed_loop(demo["port"], count, seconds, buy)) for count in clients]
     return results
 
 

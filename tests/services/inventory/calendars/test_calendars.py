@@ -1,4 +1,3 @@
-
 import asyncio
 from datetime import timedelta
 from uuid import UUID, uuid4
