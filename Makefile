@@ -1,12 +1,13 @@
 # The two commands of the README are `make run` and `make test`; both prepare .venv on first use.
 PYTHON ?= python3
+PORT ?= 8000
 BIN := .venv/bin
 
 .PHONY: run test check setup lint types imports drift lock clean
 .DEFAULT_GOAL := run
 
 run: setup  ## start Parvis with demo data and say where to click
-	$(BIN)/parvis up --demo
+	$(BIN)/parvis up --demo --port $(PORT)
 
 test: setup  ## every test, on real servers
 	$(BIN)/pytest
@@ -17,6 +18,7 @@ setup: .venv/ready  ## .venv with every dependency (hashes verified) and the par
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv --clear .venv
+	@echo "Installing what Parvis needs into .venv: less than a minute, once."
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from parvis import environment
 from parvis.embedded.data_folder import DataFolder
-from parvis.embedded.ports import LOOPBACK, free_port, is_free
+from parvis.embedded.ports import LOOPBACK, free_port, is_free, steady_port
 from parvis.embedded.servers import EmbeddedServers
 from parvis.errors import CannotProceed
 from parvis.reachable import answers_http, check_postgres, check_valkey, listens
@@ -134,7 +134,8 @@ class Instance:
             outcome.text = "Database tables are up to date"
 
     async def _start_stripe(self, supervisor: Supervisor) -> None:
-        credentials, port = self.folder.credentials(), free_port()
+        credentials = self.folder.credentials()
+        port = steady_port(credentials.stripe_api_key)
         # Whatever key the environment holds: a demo must never reach the real Stripe.
         self._environment = {
             **self._environment,

@@ -78,6 +78,15 @@ BOOKS = {
           ON orders.establishment_id = payments.establishment_id AND orders.id = payments.order_id
         WHERE payments.status = 'paid' AND payments.settled_at IS NOT NULL AND payments.refunded_minor = 0
           AND orders.status NOT IN ('confirmed', 'cancelled')""",
+    "payment {id} is due {amount_minor}, the valid tickets of order {order_id} cost {tickets}": """
+        SELECT payments.id, payments.order_id, payments.amount_minor, coalesce(sum(tickets.price_minor), 0) AS tickets
+        FROM ticketing.payments
+        LEFT JOIN ticketing.tickets
+          ON tickets.establishment_id = payments.establishment_id AND tickets.order_id = payments.order_id
+          AND tickets.status = 'valid'
+        WHERE payments.status = 'due'
+        GROUP BY payments.establishment_id, payments.id, payments.order_id, payments.amount_minor
+        HAVING payments.amount_minor <> coalesce(sum(tickets.price_minor), 0)""",
     "payment {id} says that {refunded_minor} was refunded, its refunds say {refunds}": """
         SELECT payments.id, payments.refunded_minor, coalesce(sum(refunds.amount_minor), 0) AS refunds
         FROM ticketing.payments

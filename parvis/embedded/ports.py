@@ -1,6 +1,7 @@
 import errno
 import random
 import socket
+import zlib
 from collections.abc import Awaitable, Callable
 
 from parvis.errors import CannotProceed
@@ -19,6 +20,12 @@ def free_port() -> int:
         if is_free(LOOPBACK, port):
             return port
     raise RuntimeError(f"no free port between {FIRST_PORT} and {LAST_PORT}")
+
+
+def steady_port(seed: str) -> int:
+    """The same port for the same seed as long as it is free: addresses given out before a restart stay good."""
+    port = FIRST_PORT + zlib.crc32(seed.encode()) % (LAST_PORT - FIRST_PORT)
+    return port if is_free(LOOPBACK, port) else free_port()
 
 
 async def start_on_port(kept: int, start: Callable[[int], Awaitable[None]]) -> None:

@@ -17,6 +17,7 @@ from msgspec import inspect
 
 from services.kit.errors import FieldError, Invalid, Malformed, Refused, json_pointer
 from services.kit.moments import check_moment
+from services.kit.wording import plain
 
 MAX_DETAIL_LENGTH = 300
 # A struct of ours has few texts by language; a client that sends more keys is told the object, not the key.
@@ -98,7 +99,8 @@ def _invalid(message: str, body: bytes, type_: Any) -> Invalid:  # noqa: ANN401 
     named = NAMED_FIELD.search(detail)
     if named:
         steps.append(named.group(1))
-    return Invalid.field(json_pointer(*(step[:MAX_DETAIL_LENGTH] for step in steps)), detail[:MAX_DETAIL_LENGTH])
+    sentence = plain(detail)[:MAX_DETAIL_LENGTH]
+    return Invalid.field(json_pointer(*(step[:MAX_DETAIL_LENGTH] for step in steps)), sentence)
 
 
 def _exact(steps: list[str], message: str, body: bytes, type_: Any) -> list[str]:  # noqa: ANN401 - see read_body

@@ -35,6 +35,7 @@ from services.kit.idempotency import Answer, IdempotencyKey
 from services.kit.principal import ANONYMOUS, Principal
 from services.kit.principal_token import HEADER, PrincipalVerifier
 from services.kit.telemetry import UNAVAILABLE
+from services.kit.wording import plain
 
 log = structlog.get_logger()
 
@@ -292,4 +293,4 @@ def _field_error(item: Mapping[str, Any]) -> FieldError:
     message, key = str(item.get("message", "")), str(item.get("key", ""))
     if key == "data":
         return FieldError(pointer="#", detail="A JSON body is needed.")
-    return FieldError(pointer=f"#{json_pointer(key)}", detail=message)
+    return FieldError(pointer=f"#{json_pointer(key)}", detail=plain(message))

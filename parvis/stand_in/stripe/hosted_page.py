@@ -166,7 +166,7 @@ def _show_unknown(request: AnyRequest) -> Response[str]:
 def _show(template: str, language: str, values: dict[str, object], *, status: int = 200) -> Response[str]:
     page = _ENVIRONMENT.get_template(template).render(values, texts=TEXTS[language], style=_STYLE)
     headers = {**_HEADERS, "Content-Language": language}
-    return Response(page, status_code=status, headers=headers, media_type="text/html; charset=utf-8")
+    return Response(page, status_code=status, headers=headers, media_type="text/html")
 
 
 def _see_other(path: str) -> Redirect:

@@ -57,7 +57,7 @@ from services.ticketing.orders.rules import (
     refundable,
 )
 from services.ticketing.orders.views import OrderView
-from services.ticketing.payments.actions import NewRefund, mark_paid, mark_settled, start_refund
+from services.ticketing.payments.actions import NewRefund, lower_due, mark_paid, mark_settled, start_refund
 from services.ticketing.tickets.queries import Ticket
 
 log = structlog.get_logger()
@@ -137,7 +137,7 @@ class AfterSales:
             check_unused(chosen)
             check_terms(chosen, establishment.cancellation_hours_before, head.now, principal)
             back[:] = await cancel_tickets(session, tenant, head, current, chosen)
-            await _refund_tickets(session, tenant, head, current, chosen)
+            await _settle_cancelled(session, tenant, head, current, chosen)
             return await _answer(session, show, tenant, order.id)
 
         answer = await self._resources.once.answer(tenant, key, action)
@@ -307,11 +307,17 @@ async def _answer(
     return encode(status, show(await find_order(session, tenant, order_id)))
 
 
-async def _refund_tickets(
+async def _settle_cancelled(
     session: WriteSession, tenant: UUID, head: Head, order: Order, cancelled: list[Ticket]
 ) -> None:
     payment = order.payment
-    if payment is None or payment.status != "paid":
+    if payment is None:
+        return
+    if payment.status == "due":
+        # Nobody pays at the desk for what was cancelled before.
+        left = payment.amount_minor - sum(ticket.price_minor for ticket in cancelled)
+        await lower_due(session, tenant, payment.id, left)
+    if payment.status != "paid":
         return
     amount = refundable(cancelled, payment.amount_minor, payment.refunded_minor)
     if amount:

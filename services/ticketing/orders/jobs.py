@@ -105,6 +105,8 @@ class OrderJobs:
 
     async def _ask_about_payments(self, tenant: UUID) -> None:
         before = self._resources.clock.now() - ASK_AFTER
+        if self._provider is None:
+            return
         pending = await self._database.read(
             tenant, lambda session: pending_payments(session, tenant, created_before=before, limit=BATCH)
         )

@@ -118,7 +118,7 @@ async def _file(
         return Response(qr.svg(documents[0].code), media_type="image/svg+xml", headers=headers)
     if extension == "ics":
         entry = calendar_entry.ics(documents, order.language)
-        return Response(entry, media_type="text/calendar; charset=utf-8", headers=headers)
+        return Response(entry, media_type="text/calendar", headers=headers)
     pages = await renders.render(documents, order.language)
     return Response(pages, media_type="application/pdf", headers=headers)
 

@@ -54,6 +54,12 @@ async def mark_settled(session: WriteSession, establishment_id: UUID, payment_id
     await _update(session, establishment_id, payment_id, settled_at=sa.func.now())
 
 
+async def lower_due(session: WriteSession, establishment_id: UUID, payment_id: UUID, amount_minor: int) -> None:
+    """What is still due after a cancellation; nothing left ends the payment."""
+    status = "due" if amount_minor > 0 else "expired"
+    await _update(session, establishment_id, payment_id, status=status, amount_minor=max(amount_minor, 0))
+
+
 async def mark_over(session: WriteSession, establishment_id: UUID, payment_id: UUID) -> None:
     """The provider's page ended without money."""
     await session.run(

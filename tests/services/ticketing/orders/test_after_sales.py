@@ -54,6 +54,16 @@ def valid(order: Order) -> list[int]:
     return [ticket.number for ticket in order.tickets if ticket.status == "valid"]
 
 
+async def test_what_was_cancelled_is_no_longer_due(shop: Shop):
+    order = await shop.buy((await shop.slot(), shop.full_id, 2), method="on_site")
+    partly = await cancel(shop, order, order.tickets[0].id)
+    assert [(payment.status, payment.amount_minor) for payment in partly.payments] == [("due", 1500)]
+    wholly = await cancel(shop, partly)
+    assert [(payment.status, payment.amount_minor) for payment in wholly.payments] == [("expired", 0)]
+    with pytest.raises(OrderEnded):
+        await shop.desk.after_sales.received(shop.staff, wholly, PaymentReceived(means="cash"), None)
+
+
 async def test_cancelled_order_gives_places_and_money_back(shop: Shop):
     slot = await shop.slot()
     cancelled = await cancel(shop, await paid(shop, slot))
