@@ -57,7 +57,7 @@ from services.ticketing.orders.rules import (
     refundable,
 )
 from services.ticketing.orders.views import OrderView
-from services.ticketing.payments.actions import NewRefund, lower_due, mark_paid, mark_settled, start_refund
+from services.ticketing.payments.actions import DUE, NewRefund, lower_due, mark_paid, mark_settled, start_refund
 from services.ticketing.tickets.queries import Ticket
 
 log = structlog.get_logger()
@@ -224,7 +224,7 @@ class AfterSales:
         show = await self._checkout.presenter(principal)
 
         async def action(session: WriteSession) -> Answer:
-            if not await mark_paid(session, tenant, order.id, payment.id, wanted.means):
+            if not await mark_paid(session, tenant, order.id, payment.id, wanted.means, unpaid=DUE):
                 raise OrderEnded("Nothing is due on this order any more.")
             await mark_settled(session, tenant, payment.id)
             return await _answer(session, show, tenant, order.id, status=201)

@@ -1,5 +1,6 @@
 """What is written about money. Amounts in minor units; a payment's CHECK never lets more go back than came in."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 import msgspec
@@ -9,6 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from services.kit.database import WriteSession
 from services.ticketing.ledger.actions import Head, NewEvent, append, lock_head
 from services.ticketing.payments.tables import payments, provider_events, refunds
+
+# A provider may take money for what we thought was over.
+UNPAID = frozenset({"pending", "due", "failed", "expired"})
+DUE = frozenset({"due"})
 
 
 async def remember_checkout(
@@ -30,7 +35,13 @@ async def remember_notification(
 
 
 async def mark_paid(
-    session: WriteSession, establishment_id: UUID, order_id: UUID, payment_id: UUID, provider_reference: str
+    session: WriteSession,
+    establishment_id: UUID,
+    order_id: UUID,
+    payment_id: UUID,
+    provider_reference: str,
+    *,
+    unpaid: Collection[str] = UNPAID,
 ) -> bool:
     """Money came in. False if that was known. What is paid stays paid, whatever arrives later."""
     head = await lock_head(session, establishment_id)
@@ -39,7 +50,7 @@ async def mark_paid(
         .where(
             payments.c.establishment_id == establishment_id,
             payments.c.id == payment_id,
-            payments.c.status.in_(("pending", "due", "failed", "expired")),
+            payments.c.status.in_(unpaid),
         )
         .values(status="paid", provider_reference=provider_reference, paid_at=head.now)
     )
