@@ -9,10 +9,13 @@ from services.kit.errors import Invalid, NotFound
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562 §5.7): sorts by time of making, so that indexes grow at one end."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = secrets.randbits(74)
-    value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (2**62 - 1)
+    """A UUIDv7 (RFC 9562 §5.7, with the finer clock of §6.2 method 3): sorts by time of making, to the microsecond.
+
+    Indexes grow at one end, and what one request makes in a row stays in that order.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    finer = rest * 4096 // 1_000_000
+    value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | finer << 64 | 0b10 << 62 | secrets.randbits(62)
     return UUID(int=value)
 
 
