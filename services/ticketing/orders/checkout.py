@@ -109,12 +109,10 @@ class Checkout:
         sells = wanted is not None and wanted.payment_method in IMMEDIATE
         seconds = None if sells else hold_seconds(new.hold_minutes, establishment, principal)
         order_id = order_of_key(tenant, key) if key else new_id()
-        request = place_request(tenant, order_id, order_id, lines, seconds)
+        draft = new_order(order_id, new, lines, establishment.currency)
         # Before any place is taken: what is wrong with the request itself is said now.
-        checked = Hold(id=order_id, owner_id=order_id, state="held", expires_at=None, lines=request.lines)
-        draft = new_order(order_id, new, lines, establishment.currency, checked)
         draft = draft if wanted is None else confirmed_by(draft, wanted)
-        hold = await self._take_places(request, key)
+        hold = await self._take_places(place_request(tenant, order_id, draft.hold_id, lines, seconds), key)
         if isinstance(hold, Answer):
             return hold
         order = msgspec.structs.replace(draft, expires_at=hold.expires_at)

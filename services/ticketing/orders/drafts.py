@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.inventory.contract import Hold, PlaceHold, PlaceLine, Slot
+from services.inventory.contract import PlaceHold, PlaceLine, Slot
 from services.kit.errors import Invalid
 from services.kit.idempotency import IdempotencyKey
 from services.kit.ids import derived_id
@@ -56,13 +56,16 @@ def order_lines(priced: Sequence[PricedLine]) -> list[Line]:
     ]
 
 
-def new_order(order_id: UUID, new: NewOrder, lines: list[Line], currency: str, hold: Hold) -> Order:
-    """The order as held; its reference and its date come with its posting."""
+def new_order(order_id: UUID, new: NewOrder, lines: list[Line], currency: str) -> Order:
+    """The order as asked; its end comes with its hold, its reference and its date with its posting.
+
+    Its first hold goes by the order's own id.
+    """
     order = Order(
         id=order_id,
         reference="",
         status="held",
-        hold_id=hold.id,
+        hold_id=order_id,
         channel=new.channel,
         customer_name="",
         customer_email="",
@@ -71,7 +74,7 @@ def new_order(order_id: UUID, new: NewOrder, lines: list[Line], currency: str, h
         currency=currency,
         total_minor=sum(line.total_minor for line in lines),
         extended=False,
-        expires_at=hold.expires_at,
+        expires_at=None,
         created_at=UNDATED,
         confirmed_at=None,
         lines=lines,

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from services.inventory.contract import Hold, PlaceLine
+from services.inventory.contract import PlaceLine
 from services.kit.errors import Invalid
 from services.kit.idempotency import IdempotencyKey
 from services.ticketing.catalog.rules import PricedLine
@@ -33,9 +33,8 @@ def lines() -> list[Line]:
 
 
 def draft(customer: Customer | None = None) -> Order:
-    hold = Hold(id=uuid4(), owner_id=uuid4(), state="held", expires_at=START, lines=[])
     new = NewOrder(lines=[LineInput(SLOT.id, uuid4(), 1)], customer=customer, channel="desk")
-    return new_order(hold.owner_id, new, lines(), "EUR", hold)
+    return new_order(uuid4(), new, lines(), "EUR")
 
 
 def test_lines_freeze_what_was_priced():
@@ -48,7 +47,8 @@ def test_lines_freeze_what_was_priced():
 
 def test_order_adds_its_lines_up_and_waits_for_its_hold():
     order = draft()
-    assert (order.status, order.total_minor, order.channel, order.expires_at) == ("held", 7001, "desk", START)
+    assert (order.status, order.total_minor, order.channel, order.expires_at) == ("held", 7001, "desk", None)
+    assert order.hold_id == order.id
     assert (order.customer_name, order.customer_email, order.payment_method) == ("", "", None)
 
 
