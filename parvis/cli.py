@@ -54,6 +54,22 @@ def main(programs: Programs | None = None) -> None:
         sys.exit(EXIT_REFUSED)
 
 
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with the option's value
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def up(
     context: typer.Context,
