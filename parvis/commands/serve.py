@@ -10,7 +10,6 @@ from granian.server.mp import MPServer
 
 from parvis.supervisor.launch import die_with_parent
 
-APPLICATIONS = "parvis.asgi"
 Application = Callable[..., Any]  # ASGI: its messages are untyped
 Factory = Callable[[], Application]
 BACKLOG = 2048

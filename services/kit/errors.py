@@ -1,11 +1,9 @@
 """The three kinds of error (docs/architecture.md): refused, unavailable, and everything else, which is a bug."""
 
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 from urllib.parse import quote
 
 import msgspec
-
-Extension: TypeAlias = int | str | bool | None | list[str] | dict[str, str]
 
 
 class FieldError(msgspec.Struct, frozen=True):

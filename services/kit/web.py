@@ -45,7 +45,6 @@ MAX_BODY_BYTES = 1_000_000
 # A guessable key of an anonymous visitor would let a stranger fetch the visitor's answer.
 MIN_PUBLIC_KEY_LENGTH = 16
 
-Established = Annotated[str, msgspec.Meta(description="Slug or id of the establishment", examples=["musee-demo"])]
 IdempotencyHeader = Annotated[
     str | None,
     HeaderParameter(

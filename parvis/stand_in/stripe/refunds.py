@@ -1,5 +1,3 @@
-from typing import Literal
-
 import msgspec
 
 from parvis.stand_in.stripe.books import Books, new_id
@@ -7,8 +5,6 @@ from parvis.stand_in.stripe.errors import invalid_request
 from parvis.stand_in.stripe.money import format_amount
 from parvis.stand_in.stripe.objects import Charge, Refund
 from parvis.stand_in.stripe.rendering import render_charge, render_refund
-
-RefundReason = Literal["duplicate", "fraudulent", "requested_by_customer"]
 
 
 class RefundOrder(msgspec.Struct, frozen=True, kw_only=True):

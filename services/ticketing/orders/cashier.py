@@ -208,7 +208,7 @@ class Cashier:
         try:
             started = await provider.start(asked)
         except PaymentRefused:
-            # Nobody was given this page: the next attempt may open another.
+            # This call opened no page: the next attempt may. One that another call opened counts when it is paid.
             await self._resources.database.write(tenant, lambda session: mark_over(session, tenant, payment.id))
             raise
         return started.reference, started.url
