@@ -1,23 +1,18 @@
 """What every service's HTTP side shares: who asks, what may be reached, and how errors leave."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 import structlog
-from litestar import Litestar, Request, Response, Router
-from litestar.config.app import AppConfig
+from litestar import Request, Response
 from litestar.connection import ASGIConnection
-from litestar.di import Provide
 from litestar.exceptions import ClientException, HTTPException, NotFoundException, ValidationException
 from litestar.handlers.base import BaseRouteHandler
-from litestar.openapi.config import OpenAPIConfig
 from litestar.params import HeaderParameter
-from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
-from services.kit.api_document import HouseDocument, operation_id
-from services.kit.bodies import JsonRequest
 from services.kit.errors import (
     FieldError,
     Forbidden,
@@ -72,6 +67,11 @@ def answers(access: dict[str, Any], *media_types: str) -> dict[str, Any]:
     return {"opt": access["opt"] | {"media_types": media_types}}
 
 
+def hot(access: dict[str, Any]) -> dict[str, Any]:
+    """The same access, for a route that thousands ask for at once: see `services.kit.service`."""
+    return {"opt": access["opt"] | {"hot": True}}
+
+
 def cached(access: dict[str, Any]) -> dict[str, Any]:
     """The same access, for a route that answers 304 to whoever has the body already."""
     return {"opt": access["opt"] | {"etag": True}}
@@ -82,15 +82,18 @@ async def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: 
 
     Async although it awaits nothing: Litestar would run a plain function in a thread, at every request.
     """
-    if handler.opt.get("internal"):
+    admit(principal_of(connection.scope), connection.path_params.get("establishment"), handler.opt)
+
+
+def admit(principal: Principal, establishment: str | None, opt: Mapping[str, Any]) -> None:
+    """May the principal use a route with these options in this establishment? Raises when not."""
+    if opt.get("internal"):
         return
-    if "scope" not in handler.opt:
+    if "scope" not in opt:
         raise Forbidden("This route is not open.")
-    principal = principal_of(connection.scope)
-    establishment = connection.path_params.get("establishment")
     if establishment is not None and not principal.names(establishment):
         raise NotFound
-    needed = handler.opt["scope"]
+    needed = opt["scope"]
     if needed is None or principal.may(needed):
         return
     if principal.actor == ANONYMOUS.actor:
@@ -115,24 +118,39 @@ def principal_of(scope: Any) -> Principal:  # noqa: ANN401 - Litestar's scope ty
     return principal if isinstance(principal, Principal) else ANONYMOUS
 
 
+def header(scope: Any, name: bytes) -> bytes | None:  # noqa: ANN401 - see principal_of
+    """The first header of this (lower case) name: most requests are asked for one or two, so none are parsed."""
+    for key, value in scope["headers"]:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
+
+
 def provide_principal(request: Request[Any, Any, Any]) -> Principal:
     return principal_of(request.scope)
 
 
 async def idempotency_key(request: Request[Any, Any, Any]) -> IdempotencyKey | None:
     """The key of this request, if it has one, with a fingerprint of all that it asks for."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
+    if header(request.scope, b"idempotency-key") is None:
+        return None
+    return key_of(request.scope, await request.body())
+
+
+def key_of(scope: Any, body: bytes) -> IdempotencyKey | None:  # noqa: ANN401 - see principal_of
+    """As `idempotency_key`, for who has read the body."""
+    sent = header(scope, b"idempotency-key")
+    if sent is None:
         return None
     # The draft standard writes the key as a quoted string; most clients send it bare.
-    key = key.strip().removeprefix('"').removesuffix('"')
-    principal = principal_of(request.scope)
+    key = sent.decode("latin-1").strip().removeprefix('"').removesuffix('"')
+    principal = principal_of(scope)
     if not 1 <= len(key) <= 255:  # noqa: PLR2004 - as documented in api.md
         raise Malformed("Idempotency-Key must have 1 to 255 characters.")
     if principal.actor == ANONYMOUS.actor and len(key) < MIN_PUBLIC_KEY_LENGTH:
         raise Malformed("Without an API key, an Idempotency-Key needs at least 16 characters: use a UUID.")
-    body = await request.body()
-    fingerprint = hashlib.sha256(f"{request.method} {request.url.path}\n".encode() + body).digest()
+    fingerprint = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + body).digest()
     return IdempotencyKey(scope=principal.actor, key=key, fingerprint=fingerprint)
 
 
@@ -163,40 +181,6 @@ class PrincipalFromToken:
                     log.warning("principal_token_refused")
         scope[PRINCIPAL_IN_SCOPE] = principal  # type: ignore[literal-required]  # ASGI lets servers add keys
         await self._app(scope, receive, send)
-
-
-def service_app(
-    title: str,
-    handlers: Sequence[ControllerRouterHandler],
-    *,
-    dependencies: Mapping[str, Provide],
-    lifespan: Sequence[Any] = (),
-    on_app_init: Any = None,  # noqa: ANN401 - hook of Litestar
-) -> Litestar:
-    """A Litestar application with the house's guard, errors and limits."""
-
-    def init(config: AppConfig) -> AppConfig:
-        return on_app_init(config) if on_app_init else config
-
-    return Litestar(
-        list(handlers),
-        guards=[check_access, check_query],
-        request_class=JsonRequest,
-        dependencies={"principal": Provide(provide_principal, sync_to_thread=False), **dependencies},
-        exception_handlers={Exception: problem_response},
-        lifespan=list(lifespan),
-        request_max_body_size=MAX_BODY_BYTES,
-        logging_config=None,
-        openapi_config=OpenAPIConfig(
-            title=title,
-            version="1",
-            render_plugins=[HouseDocument(path="/openapi.json")],
-            operation_id_creator=operation_id,
-            # Open like the routes of `public()`: the document says nothing that the documentation does not.
-            openapi_router=Router("/", route_handlers=[], opt={"scope": None}, include_in_schema=False),
-        ),
-        on_app_init=[init],
-    )
 
 
 def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

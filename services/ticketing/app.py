@@ -1,10 +1,9 @@
 """Ticketing's HTTP side: its share of the public API, and its contract for the gateway."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from litestar import Litestar
-from litestar.di import Provide
 
 from services.inventory.contract import Inventory
 from services.kit.clock import Clock
@@ -12,7 +11,7 @@ from services.kit.database import Database
 from services.kit.idempotency import OnceOnly
 from services.kit.rpc import internal_handler
 from services.kit.sealing import Sealer
-from services.kit.web import service_app
+from services.kit.service import service_app
 from services.ticketing.access import routes as access
 from services.ticketing.catalog import routes as catalog
 from services.ticketing.catalog.queries import Catalogues
@@ -92,10 +91,6 @@ def create_app(made: Resources, *, ticketing: Ticketing, provider: PaymentProvid
             *ledger.handlers,
             internal_handler(ticketing, METHODS),
         ],
-        dependencies={name: Provide(_always(value), sync_to_thread=False) for name, value in provided.items()},
+        provided=provided,
         lifespan=[running],
     )
-
-
-def _always(value: object) -> Callable[[], object]:
-    return lambda: value

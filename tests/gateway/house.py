@@ -22,7 +22,8 @@ from gateway.settings import GatewaySettings, Limits, Rate
 from services.kit.errors import NotFound, Unauthenticated, Unavailable
 from services.kit.principal import ANONYMOUS, Principal
 from services.kit.principal_token import Service
-from services.kit.web import ESTABLISHMENT, IdempotencyHeader, needs, public, service_app
+from services.kit.service import service_app
+from services.kit.web import ESTABLISHMENT, IdempotencyHeader, needs, public
 from services.ticketing.contract import Authenticate, EstablishmentCard
 
 MUSEUM = EstablishmentCard(
@@ -200,13 +201,13 @@ def _with_open_document(config: AppConfig) -> AppConfig:
 def ticketing_app(life: Life | None = None) -> Litestar:
     handlers = [order, new_order, broken, slow, stream, pair]
     lifespan = [life.of("ticketing")] if life else []
-    return service_app("ticketing", handlers, dependencies={}, lifespan=lifespan, on_app_init=_with_open_document)
+    return service_app("ticketing", handlers, provided={}, lifespan=lifespan, on_app_init=[_with_open_document])
 
 
 def inventory_app(life: Life | None = None) -> Litestar:
     lifespan = [life.of("inventory")] if life else []
     return service_app(
-        "inventory", [availability, closures], dependencies={}, lifespan=lifespan, on_app_init=_with_open_document
+        "inventory", [availability, closures], provided={}, lifespan=lifespan, on_app_init=[_with_open_document]
     )
 
 

@@ -6,7 +6,7 @@ from services.kit.database import Database
 from services.kit.idempotency import Answer
 from services.kit.ids import path_id
 from services.kit.principal import Principal
-from services.kit.web import ESTABLISHMENT, needs, respond
+from services.kit.web import ESTABLISHMENT, hot, needs, respond
 from services.ticketing.entry.desk import EntryDesk
 from services.ticketing.entry.devices.actions import revoke_device
 from services.ticketing.entry.requests import NewScan
@@ -15,7 +15,7 @@ from services.ticketing.entry.views import ScanAnswer
 
 @post(
     f"{ESTABLISHMENT}/scans",
-    **needs("entry:scan"),
+    **hot(needs("entry:scan")),
     summary="Scan a ticket at a gate; the same id again gets the same answer",
     status_code=200,
 )

@@ -8,11 +8,12 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from services.kit.database import Database
 from services.kit.errors import Forbidden, NotFound, Unauthenticated
+from services.kit.idempotency import IdempotencyKey
 from services.kit.ids import body_id, path_id
 from services.kit.moments import read_moment
 from services.kit.paging import Cursor, Limit, Page, after, page
 from services.kit.principal import ANONYMOUS, Principal
-from services.kit.web import ESTABLISHMENT, IdempotencyHeader, idempotency_key, needs, principal_of, public, respond
+from services.kit.web import ESTABLISHMENT, IdempotencyHeader, hot, idempotency_key, needs, public, respond
 from services.ticketing.orders.desk import OrderDesk
 from services.ticketing.orders.queries import Order, OrderFilter, list_orders
 from services.ticketing.orders.requests import (
@@ -39,15 +40,15 @@ FromQuery = Annotated[
 ]
 
 
-@post(ORDERS, **public(), summary="Hold places or, with `confirm`, buy them in one call")
+@post(ORDERS, **hot(public()), summary="Hold places or, with `confirm`, buy them in one call")
 async def create_order(
-    request: Request[Any, Any, Any],
+    principal: NamedDependency[Principal],
+    key: NamedDependency[IdempotencyKey | None],
     orders: NamedDependency[OrderDesk],
     data: JSONBody[NewOrder],
     idempotency: IdempotencyHeader = None,
 ) -> Response[OrderView]:
-    # The principal is taken from the scope: for a second dependency Litestar would start a task group.
-    return respond(await orders.create(principal_of(request.scope), data, await idempotency_key(request)))
+    return respond(await orders.create(principal, data, key))
 
 
 @get(ORDERS, **needs("orders:read"), summary="Orders, newest first")

@@ -14,7 +14,8 @@ from services.kit.errors import Conflict, FieldError, Forbidden, Invalid, NotFou
 from services.kit.principal import Principal
 from services.kit.principal_token import HEADER, PrincipalSigner, PrincipalVerifier, signing_key
 from services.kit.rpc import RemoteContract, RemoteMethod, internal_handler
-from services.kit.web import PrincipalFromToken, service_app
+from services.kit.service import service_app
+from services.kit.web import PrincipalFromToken
 from tests.gateway.served import served
 from tests.services.kit.canned_server import canned_server, http_answer
 
@@ -76,7 +77,7 @@ def adder() -> Adder:
 
 @pytest_asyncio.fixture
 async def url(adder: Adder, serve: Serve) -> str:
-    app = service_app("Adder", [internal_handler(adder, METHODS)], dependencies={})
+    app = service_app("Adder", [internal_handler(adder, METHODS)], provided={})
     return await serve(PrincipalFromToken(app, PrincipalVerifier(KEY.public_key(), "inventory")))
 
 

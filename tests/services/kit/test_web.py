@@ -16,6 +16,7 @@ from services.kit.errors import Conflict, FieldError, Invalid, Malformed, Refuse
 from services.kit.idempotency import IdempotencyKey
 from services.kit.principal import Principal
 from services.kit.principal_token import HEADER, PrincipalSigner, PrincipalVerifier, signing_key
+from services.kit.service import service_app
 from services.kit.web import (
     MAX_BODY_BYTES,
     PRINCIPAL_IN_SCOPE,
@@ -27,7 +28,6 @@ from services.kit.web import (
     principal_of,
     public,
     respond,
-    service_app,
 )
 
 TENANT = UUID("01900000-0000-7000-8000-000000000001")
@@ -105,7 +105,7 @@ class As:
 
 @pytest.fixture
 def app() -> As:
-    return As(service_app("Test", [fail, order, orders, unsaid, keys, offers, keyed, whoami], dependencies={}))
+    return As(service_app("Test", [fail, order, orders, unsaid, keys, offers, keyed, whoami], provided={}))
 
 
 @pytest_asyncio.fixture
