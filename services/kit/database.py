@@ -40,6 +40,9 @@ SERVER_SETTINGS = {
     "timezone": "UTC",
     # Queries here touch few rows by index; compiling them would cost more than running them.
     "jit": "off",
+    # Planned once per connection. The server would else weigh a new plan for each new batch, at the price of running
+    # it; and a plan that does not depend on the size of an establishment does not turn when it grows.
+    "plan_cache_mode": "force_generic_plan",
 }
 
 
@@ -147,17 +150,24 @@ class Database:
             if driver is None:
                 raise Unavailable("The database connection was lost.")
             try:
-                await driver.execute(begin)
-                if establishment_id is not None:
-                    # A statement of its own and not set_config(): Citus forwards only this form to its workers.
-                    # The value is a UUID object, never text of a client.
-                    await driver.execute(f"SET LOCAL app.establishment_id = '{UUID(int=establishment_id.int)}'")
+                await driver.execute(_opening(begin, establishment_id))
                 result = await action(session_type(connection, driver))
             except BaseException:
                 await _roll_back(connection, driver)
                 raise
             await _commit(connection, driver)
             return result
+
+
+def _opening(begin: str, establishment_id: UUID | None) -> str:
+    """What a transaction begins with: two statements, sent as one message.
+
+    SET LOCAL and not set_config(): Citus forwards only this form to its workers. The value is a UUID object, never
+    text of a client.
+    """
+    if establishment_id is None:
+        return begin
+    return f"{begin}; SET LOCAL app.establishment_id = '{UUID(int=establishment_id.int)}'"
 
 
 def sqlstate(error: BaseException) -> str:

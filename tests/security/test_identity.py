@@ -22,7 +22,8 @@ from litestar.types import ASGIApp
 from services.kit.principal import Principal
 from services.kit.principal_token import HEADER, TOKEN_TYPE, PrincipalSigner, PrincipalVerifier, Service, signing_key
 from services.kit.rpc import SERVICE_ACTOR, RemoteMethod, internal_handler
-from services.kit.web import ESTABLISHMENT, PrincipalFromToken, needs, service_app
+from services.kit.service import service_app
+from services.kit.web import ESTABLISHMENT, PrincipalFromToken, needs
 from tests.security.world import World
 
 Json: TypeAlias = dict[str, Any]
@@ -118,7 +119,7 @@ class Contract:
 
 def _service() -> ASGIApp:
     internal = internal_handler(Contract(), {"ping": RemoteMethod(None, str)})
-    return service_app("A service", [secret, internal], dependencies={})
+    return service_app("A service", [secret, internal], provided={})
 
 
 async def test_a_signed_principal_is_believed(service: httpx.AsyncClient) -> None:

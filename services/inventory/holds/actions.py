@@ -33,7 +33,8 @@ SELECT slots.id AS slot_id, slots.starts_at, slots.ends_at,
        schedules.kind, schedules.opens_at, schedules.closes_minutes_before, schedules.published,
        gauges.id AS gauge_id, gauges.capacity - gauges.held - gauges.sold AS free, gauges.closed,
        clock_timestamp() AS now,
-       ARRAY(SELECT id FROM inventory.holds WHERE establishment_id = $1 AND id = ANY($3::uuid[])) AS known_holds,
+       ARRAY(SELECT holds.id FROM unnest($3::uuid[]) AS asked
+             JOIN inventory.holds ON holds.establishment_id = $1 AND holds.id = asked) AS known_holds,
        EXISTS(SELECT FROM inventory.holds
               WHERE establishment_id = $1 AND state = 'held' AND expires_at <= now()) AS some_expired
 FROM inventory.slots
@@ -103,6 +104,18 @@ SELECT id FROM moved"""
 FIND_EXPIRED = """
 SELECT id FROM inventory.holds
 WHERE establishment_id = $1 AND state = 'held' AND expires_at <= now()
+ORDER BY expires_at LIMIT $2"""
+
+# Also on other slots, where they share a gauge with those wanted.
+FIND_EXPIRED_IN_THE_WAY = """
+SELECT id FROM inventory.holds
+WHERE establishment_id = $1 AND state = 'held' AND expires_at <= now()
+  AND EXISTS (
+    SELECT FROM inventory.hold_lines
+    JOIN inventory.slots ON slots.establishment_id = $1 AND slots.id = hold_lines.slot_id
+    WHERE hold_lines.establishment_id = $1 AND hold_lines.hold_id = holds.id
+      AND slots.gauge_ids && ARRAY(
+        SELECT unnest(gauge_ids) FROM inventory.slots WHERE establishment_id = $1 AND id = ANY($3::uuid[])))
 ORDER BY expires_at LIMIT $2"""
 
 EXTEND_HOLD = """
@@ -254,9 +267,19 @@ async def return_places(session: WriteSession, request: ReturnPlaces) -> Hold:
     return await _give_back(session, establishment_id, hold, request.lines or hold.lines)
 
 
-async def expire_holds(session: WriteSession, establishment_id: UUID) -> int:
-    """Ends holds whose time is over, at most `EXPIRED_PER_SWEEP`; returns how many."""
-    expired = [row["id"] for row in await session.fetch(FIND_EXPIRED, establishment_id, EXPIRED_PER_SWEEP)]
+async def expire_holds(
+    session: WriteSession, establishment_id: UUID, in_the_way_of: Sequence[PlaceHold] | None = None
+) -> int:
+    """Ends holds whose time is over, at most `EXPIRED_PER_SWEEP`; returns how many.
+
+    `in_the_way_of`: only those whose places these requests could have instead.
+    """
+    if in_the_way_of is None:
+        found = await session.fetch(FIND_EXPIRED, establishment_id, EXPIRED_PER_SWEEP)
+    else:
+        slot_ids = list({line.slot_id for request in in_the_way_of for line in request.lines})
+        found = await session.fetch(FIND_EXPIRED_IN_THE_WAY, establishment_id, EXPIRED_PER_SWEEP, slot_ids)
+    expired = [row["id"] for row in found]
     if not expired:
         return 0
     locked = await session.fetch(LOCK_GAUGES_OF_HOLDS, establishment_id, expired)

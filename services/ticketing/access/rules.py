@@ -14,6 +14,7 @@ from services.kit.errors import Unauthenticated
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SECRET_LENGTH = 32
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 INSTANCE = UUID(int=0)
 
 KeyKind: TypeAlias = Literal["key", "device", "order"]
@@ -69,11 +70,13 @@ def _credential(kind: KeyKind, ids: str, secret: str) -> Credential:
 
 
 def _base62(data: bytes) -> str:
+    """32 bytes as 43 digits, two at a time: divisions of so large a number are what an order's link costs."""
     number, digits = int.from_bytes(data, "big"), []
-    while number:
-        number, digit = divmod(number, 62)
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits)).rjust(43, "0")
+    for _ in range(21):
+        number, pair = divmod(number, 62 * 62)
+        digits.append(_PAIRS[pair])
+    digits.append(ALPHABET[number])
+    return "".join(reversed(digits))
 
 
 def _from_base62(text: str) -> bytes:

@@ -42,6 +42,7 @@ from services.ticketing.orders.drafts import (
     slot_facts,
 )
 from services.ticketing.orders.posting.actions import OrderSettled, Posting, Step, post_orders
+from services.ticketing.orders.posting.rules import draft_tickets
 from services.ticketing.orders.queries import Line, Order, find_order
 from services.ticketing.orders.requests import Confirmation, LineInput, NewOrder
 from services.ticketing.orders.rules import (
@@ -213,10 +214,14 @@ class Checkout:
         tenant = principal.tenant
         keyring = await self.resources.keyrings.get(tenant)
         show = await self.presenter(principal, made_now=step != "confirm")
+        tickets = [] if step == "hold" else draft_tickets(order, keyring.current)
+        for ticket in tickets:
+            # Signed ahead: nobody else waits for it here.
+            keyring.code(ticket)
         posting = Posting(
             step=step,
             order=order,
-            key_id=keyring.current,
+            tickets=tickets,
             render=lambda posted: encode(200 if step == "confirm" else 201, show(posted)),
             key=key,
             payment=None if step == "hold" else due_payment(order, self.resources.clock.now()),

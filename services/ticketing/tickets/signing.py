@@ -1,5 +1,6 @@
 """The keys that sign an establishment's ticket codes: one signs, the retired ones still verify."""
 
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,18 @@ from services.ticketing.tickets.code import TicketPayload, open_signing_key, sig
 from services.ticketing.tickets.keys.actions import ensure_signing_key
 from services.ticketing.tickets.keys.queries import KEYS_MAX_AGE_SECONDS, StoredKey, stored_keys
 
+CODES_REMEMBERED = 1000
+
 
 class Keyring:
-    """All keys of one establishment. Ed25519 is deterministic: signing again gives the same code."""
+    """All keys of one establishment. Ed25519 is deterministic: signing again gives the same code.
+
+    So the last codes are remembered: a sale signs before it waits for its lock, and shows the code under it.
+    """
 
     def __init__(self, establishment_id: UUID, keys: dict[int, Ed25519PrivateKey], current: int) -> None:
         self._establishment_id = establishment_id
-        self._keys = keys
+        self._sign = lru_cache(maxsize=CODES_REMEMBERED)(lambda payload: sign(payload, keys[payload.key_id]))
         self.current = current
 
     def code(self, ticket: Any) -> str:  # noqa: ANN401 - any struct with the ticket's columns
@@ -33,7 +39,7 @@ class Keyring:
             valid_until_seconds=int(ticket.valid_until.timestamp()),
             revision=ticket.revision,
         )
-        return sign(payload, self._keys[ticket.key_id])
+        return self._sign(payload)
 
 
 class Keyrings(Recent[UUID, Keyring]):

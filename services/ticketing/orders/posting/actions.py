@@ -4,6 +4,7 @@ This is the hot path of ticketing: BEGIN, SET, one locking read, one write, COMM
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Literal, TypeAlias
 from uuid import UUID
 
@@ -14,20 +15,22 @@ from services.kit.database import WriteSession
 from services.kit.errors import Refused
 from services.kit.idempotency import Answer, IdempotencyKey, OnceOnly
 from services.ticketing.ledger.actions import EVENT_INSERT, MOVE_HEAD, Head, event_row
-from services.ticketing.orders.posting.rules import new_tickets, order_confirmed
+from services.ticketing.orders.posting.rules import issued, order_confirmed
 from services.ticketing.orders.queries import Order, Payment
 from services.ticketing.orders.tables import order_lines, orders, settlements
 from services.ticketing.payments.tables import payments
 from services.ticketing.tables import idempotency_keys
 from services.ticketing.tickets.code import new_reference
+from services.ticketing.tickets.queries import Ticket
 from services.ticketing.tickets.tables import tickets
 
+# A join with the hashes and not `= ANY`: for that, the server would read every entry of each index page it lands on.
 LOCK_HEAD_AND_KEYS = """
 SELECT heads.last_sequence, heads.last_hash, heads.last_ticket_number, clock_timestamp() AS now,
        keys.key_hash, keys.fingerprint, keys.status, keys.sealed_body
 FROM ticketing.ledger_heads AS heads
-LEFT JOIN ticketing.idempotency_keys AS keys
-    ON keys.establishment_id = $1 AND keys.key_hash = ANY($2::bytea[])
+LEFT JOIN (unnest($2::bytea[]) AS asked
+           JOIN ticketing.idempotency_keys AS keys ON keys.establishment_id = $1 AND keys.key_hash = asked) ON true
 WHERE heads.establishment_id = $1
 FOR UPDATE OF heads"""
 
@@ -125,6 +128,12 @@ WRITE = BulkInsert(
     finally_=_CONFIRM.format(*range(_FIRST, _LAST)) + MOVE_HEAD.format(_LAST, _LAST + 1, _LAST + 2),
 )
 
+_ORDER = attrgetter(*ORDER_COLUMNS)
+_LINE = attrgetter(*LINE_COLUMNS[1:])
+_TICKET = attrgetter(*TICKET_COLUMNS)
+_PAYMENT = attrgetter(*PAYMENT_COLUMNS)
+_CONFIRMATION = attrgetter(*CONFIRM_COLUMNS)
+
 Step: TypeAlias = Literal["hold", "sell", "confirm"]
 
 
@@ -132,12 +141,13 @@ class Posting(msgspec.Struct, frozen=True):
     """One order on its way into the books.
 
     `hold` inserts it held; `sell` inserts it confirmed, with tickets; `confirm` gives tickets to one that is there.
+    `tickets` are drafts, made before the lock like all that needs no lock; under it they get their numbers.
     `render` makes the answer from the order as posted, inside the transaction, so that it is remembered with it.
     """
 
     step: Step
     order: Order
-    key_id: int
+    tickets: list[Ticket]
     render: Callable[[Order], Answer]
     key: IdempotencyKey | None = None
     payment: Payment | None = None
@@ -189,16 +199,16 @@ class _Books:
         self.entered += 1
         order = self._order(posting)
         if posting.step == "confirm":
-            self._confirmed.append(_values(order, CONFIRM_COLUMNS))
+            self._confirmed.append(_CONFIRMATION(order))
         else:
-            self._rows["orders"].append(_values(order, ORDER_COLUMNS))
-            self._rows["order_lines"] += [(order.id, *_values(line, LINE_COLUMNS[1:])) for line in order.lines]
+            self._rows["orders"].append(_ORDER(order))
+            self._rows["order_lines"] += [(order.id, *_LINE(line)) for line in order.lines]
         if posting.step != "hold":
-            self._rows["tickets"] += [_values(ticket, TICKET_COLUMNS) for ticket in order.tickets]
+            self._rows["tickets"] += map(_TICKET, order.tickets)
             self._rows["settlements"].append((order.hold_id, order.id, "ticketed"))
             self._rows["events"].append(event_row(self._head.chain(order_confirmed(order))))
         if posting.payment is not None:
-            self._rows["payments"].append(_values(posting.payment, PAYMENT_COLUMNS))
+            self._rows["payments"].append(_PAYMENT(posting.payment))
         answer = posting.render(order)
         if posting.key is not None:
             key = posting.key
@@ -225,9 +235,5 @@ class _Books:
             status="confirmed",
             confirmed_at=now,
             expires_at=None,
-            tickets=new_tickets(order, order.lines, self._head, posting.key_id),
+            tickets=issued(posting.tickets, self._head),
         )
-
-
-def _values(struct: msgspec.Struct, columns: Sequence[str]) -> tuple[object, ...]:
-    return tuple(getattr(struct, column) for column in columns)

@@ -2,22 +2,30 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from services.kit.ids import new_id
 from services.ticketing.catalog.rules import shares
 from services.ticketing.ledger.actions import Head, NewEvent
+from services.ticketing.orders.drafts import UNDATED
 from services.ticketing.orders.queries import Line, Order
 from services.ticketing.tickets.code import new_short_code
 from services.ticketing.tickets.queries import Ticket
 
 
-def new_tickets(order: Order, lines: Sequence[Line], head: Head, key_id: int) -> list[Ticket]:
-    """One ticket per admission, with the next numbers of the series; a unit's price is split over its tickets."""
+def draft_tickets(order: Order, key_id: int) -> list[Ticket]:
+    """One ticket per admission, without its number and date; a unit's price is split over its tickets."""
     return [
-        _ticket(order, line, head, key_id, price)
-        for line in lines
+        _ticket(order, line, key_id, price)
+        for line in order.lines
         for _ in range(line.quantity)
         for price in shares(line.unit_price_minor, line.admits)
     ]
+
+
+def issued(drafts: Sequence[Ticket], head: Head) -> list[Ticket]:
+    """With the next numbers of the series, which the locked head gives."""
+    return [msgspec.structs.replace(draft, number=head.next_ticket_number(), issued_at=head.now) for draft in drafts]
 
 
 def order_confirmed(order: Order) -> NewEvent:
@@ -44,10 +52,10 @@ def order_confirmed(order: Order) -> NewEvent:
     return NewEvent("order.confirmed", f"order:{order.id}", payload)
 
 
-def _ticket(order: Order, line: Line, head: Head, key_id: int, price_minor: int) -> Ticket:
+def _ticket(order: Order, line: Line, key_id: int, price_minor: int) -> Ticket:
     return Ticket(
         id=new_id(),
-        number=head.next_ticket_number(),
+        number=0,
         short_code=new_short_code(),
         status="valid",
         order_id=order.id,
@@ -63,5 +71,5 @@ def _ticket(order: Order, line: Line, head: Head, key_id: int, price_minor: int)
         valid_until=line.valid_until,
         revision=0,
         key_id=key_id,
-        issued_at=head.now,
+        issued_at=UNDATED,
     )

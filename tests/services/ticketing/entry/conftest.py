@@ -9,12 +9,12 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-from litestar.di import Provide
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from services.kit.database import Database
 from services.kit.principal import Principal
-from services.kit.web import PRINCIPAL_IN_SCOPE, service_app
+from services.kit.service import service_app
+from services.kit.web import PRINCIPAL_IN_SCOPE
 from services.ticketing.entry.desk import EntryDesk
 from services.ticketing.entry.requests import NewScan
 from services.ticketing.entry.routes import handlers
@@ -68,10 +68,7 @@ async def http(desk: EntryDesk, ticketing_database: Database, museum: Museum) ->
     app = service_app(
         "Entry",
         handlers,
-        dependencies={
-            "database": Provide(lambda: ticketing_database, sync_to_thread=False),
-            "entry": Provide(lambda: desk, sync_to_thread=False),
-        },
+        provided={"database": ticketing_database, "entry": desk},
     )
     async with AsyncExitStack() as clients:
 

@@ -12,6 +12,7 @@ from services.kit.errors import IdempotencyKeyReused
 from services.kit.idempotency import Answer, IdempotencyKey
 from services.kit.web import encode
 from services.ticketing.orders.posting.actions import OrderSettled, Posting, Step, post_orders
+from services.ticketing.orders.posting.rules import draft_tickets
 from services.ticketing.orders.queries import Order
 from services.ticketing.orders.requests import Confirmation
 from tests.conftest import Instance
@@ -20,8 +21,8 @@ from tests.services.ticketing.shop import ADA, Shop, key, order
 from tests.services.ticketing.statements import counted
 
 FREE = Confirmation(payment_method="free", customer=ADA)
-# BEGIN, SET, the locking read, the write, COMMIT.
-ROUND_TRIPS = 5
+# BEGIN with SET, the locking read, the write, COMMIT.
+ROUND_TRIPS = 4
 TICKETS_OF_A_DRAFT = 6
 
 
@@ -31,7 +32,8 @@ def instance(shared_instance: Instance) -> Instance:
 
 
 def posting(step: Step = "sell", order: Order | None = None, key: IdempotencyKey | None = None) -> Posting:
-    return Posting(step, order or draft(), key_id=1, render=answer, key=key)
+    posted = order or draft()
+    return Posting(step, posted, tickets=draft_tickets(posted, key_id=1), render=answer, key=key)
 
 
 def answer(order: Order) -> Answer:
