@@ -21,10 +21,18 @@ from services.ticketing.ledger.actions import EVENT_COLUMNS, EVENT_INSERT, MOVE_
 # The head is locked before any ticket: its count is known before the first of them is looked at. While the statement
 # waits there, others change tickets: `FOR UPDATE` is also what makes it see their newest versions. All else is as it
 # was when the statement began.
+#
+# Joins with what is asked and not `= ANY`: for that, the server reads every entry of each index page it lands on.
 LOCK_TICKETS = """
 WITH head AS MATERIALIZED (
     SELECT last_sequence, last_hash, last_ticket_number, clock_timestamp() AS now
     FROM ticketing.ledger_heads WHERE establishment_id = $1 FOR UPDATE
+), asked AS MATERIALIZED (
+    SELECT tickets.id FROM unnest($2::uuid[]) AS scanned(id)
+    JOIN ticketing.tickets ON tickets.establishment_id = $1 AND tickets.id = scanned.id
+    UNION
+    SELECT tickets.id FROM unnest($3::text[]) AS typed(short_code)
+    JOIN ticketing.tickets ON tickets.establishment_id = $1 AND tickets.short_code = typed.short_code
 ), found AS MATERIALIZED (
     SELECT tickets.id, tickets.number, tickets.short_code, tickets.status, tickets.revision,
            tickets.slot_id, tickets.starts_at, tickets.ends_at, tickets.valid_from, tickets.valid_until,
@@ -33,19 +41,20 @@ WITH head AS MATERIALIZED (
            EXISTS(SELECT FROM ticketing.payments
                   WHERE payments.establishment_id = $1 AND payments.order_id = tickets.order_id
                     AND payments.method = 'on_site' AND payments.status = 'due') AS payment_due
-    FROM ticketing.tickets
+    FROM asked
+    JOIN ticketing.tickets ON tickets.establishment_id = $1 AND tickets.id = asked.id
     JOIN ticketing.offers ON offers.establishment_id = $1 AND offers.id = tickets.offer_id
     JOIN ticketing.tariffs ON tariffs.establishment_id = $1 AND tariffs.id = tickets.tariff_id
-    WHERE tickets.establishment_id = $1 AND (SELECT count(*) FROM head) = 1
-      AND (tickets.id = ANY($2::uuid[]) OR tickets.short_code = ANY($3::text[]))
+    WHERE (SELECT count(*) FROM head) = 1
     ORDER BY tickets.id
     FOR UPDATE OF tickets
 )
 SELECT head.*,
        (SELECT json_agg(found)::text FROM found) AS tickets,
        (SELECT json_agg(known)::text FROM (
-           SELECT id, encode(code_hash, 'hex') AS code_hash, gate_id, direction, answer
-           FROM ticketing.scans WHERE establishment_id = $1 AND id = ANY($4::uuid[])) AS known) AS scans,
+           SELECT scans.id, encode(code_hash, 'hex') AS code_hash, gate_id, direction, answer
+           FROM unnest($4::uuid[]) AS repeated(id)
+           JOIN ticketing.scans ON scans.establishment_id = $1 AND scans.id = repeated.id) AS known) AS scans,
        (SELECT json_agg(known)::text FROM (
            SELECT id, venue_id
            FROM ticketing.gates WHERE establishment_id = $1 AND id = ANY($5::uuid[])) AS known) AS gates

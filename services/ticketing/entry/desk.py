@@ -18,7 +18,14 @@ from services.ticketing.entry.actions import record_scans
 from services.ticketing.entry.queries import verification_keys
 from services.ticketing.entry.requests import AskedScan, NewScan, ReadCode
 from services.ticketing.entry.rules import deciding_time
-from services.ticketing.tickets.code import PREFIX, CodeRefused, MalformedCode, normalise_short_code, read, verify
+from services.ticketing.tickets.code import (
+    PREFIX,
+    CodeRefused,
+    MalformedCode,
+    normalise_short_code,
+    read,
+    verify_signed,
+)
 
 KEYS_MAX_AGE_SECONDS: Final = 1.0
 # What readers that act as a keyboard put around a code. Not the space: base45 has it, a code may end with one.
@@ -62,18 +69,18 @@ class EntryDesk:
         if not code.startswith(PREFIX):
             return _read_short_code(code)
         try:
-            claimed = read(code).payload
+            signed = read(code)
         except MalformedCode:
             return ReadCode(refusal="unknown_ticket")
-        if claimed.establishment_id != establishment_id:
+        if signed.payload.establishment_id != establishment_id:
             return ReadCode(refusal="wrong_establishment")
         keys = await self._keys.get(establishment_id)
-        if claimed.key_id not in keys:
+        if signed.payload.key_id not in keys:
             # Perhaps a key of this very second: its first tickets are as good as all others.
             self._keys.forget(establishment_id)
             keys = await self._keys.get(establishment_id)
         try:
-            payload = verify(code, keys)
+            payload = verify_signed(signed, keys)
         except CodeRefused:
             return ReadCode(refusal="forged")
         return ReadCode(ticket_id=payload.ticket_id, revision=payload.revision)
