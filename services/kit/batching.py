@@ -93,7 +93,9 @@ class Batcher(Generic[Key, Request, Reply]):
             waiting = queue.popleft()
             if not waiting.reply.done():
                 batch.append(waiting)
-                self._seconds_in_queue.observe(left_at - waiting.arrived_at)
+        if batch:
+            # The longest wait stands for the batch: to observe each would cost more than to queue it.
+            self._seconds_in_queue.observe(left_at - batch[0].arrived_at)
         return batch
 
     async def _settle(self, key: Key, batch: list[_Waiting[Request, Reply]]) -> None:

@@ -8,6 +8,7 @@ remembered: repeating it may succeed.
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import cached_property
 from uuid import UUID
 
 import msgspec
@@ -22,13 +23,14 @@ from services.kit.tenancy import establishment_column
 KEPT_FOR = timedelta(hours=24)
 
 
-class IdempotencyKey(msgspec.Struct, frozen=True):
+class IdempotencyKey(msgspec.Struct, frozen=True, dict=True):
     """`scope` separates clients, so that nobody can fetch another's answer with a guessed key."""
 
     scope: str
     key: str
     fingerprint: bytes
 
+    @cached_property
     def hashed(self) -> bytes:
         return hashlib.sha256(f"{self.scope}\n{self.key}".encode()).digest()
 
@@ -88,16 +90,16 @@ class OnceOnly:
 
     def running(self, establishment_id: UUID, key: IdempotencyKey) -> "_Running":
         """Marks the key as being worked on in this process while the `with` block lasts."""
-        return _Running(self._running, (establishment_id, key.hashed()))
+        return _Running(self._running, (establishment_id, key.hashed))
 
     def seal(self, key: IdempotencyKey, body: bytes) -> bytes:
-        return self._sealer.seal(body, key.hashed())
+        return self._sealer.seal(body, key.hashed)
 
     def replay(self, key: IdempotencyKey, fingerprint: bytes, status: int, sealed_body: bytes) -> Answer:
         """The stored answer, if it was given to the same request."""
         if fingerprint != key.fingerprint:
             raise IdempotencyKeyReused("Use a new key for a new request, or send the first body again.")
-        return Answer(status=status, body=self._sealer.open(sealed_body, key.hashed()))
+        return Answer(status=status, body=self._sealer.open(sealed_body, key.hashed))
 
     async def replayed(self, establishment_id: UUID, key: IdempotencyKey) -> Answer | None:
         """The answer given before, if there is one: for steps that must not run again before `answer` does."""
@@ -107,7 +109,7 @@ class OnceOnly:
         table = self._table
         row = await session.first(
             sa.select(table.c.fingerprint, table.c.status, table.c.sealed_body).where(
-                table.c.establishment_id == establishment_id, table.c.key_hash == key.hashed()
+                table.c.establishment_id == establishment_id, table.c.key_hash == key.hashed
             )
         )
         return self.replay(key, row.fingerprint, row.status, row.sealed_body) if row else None
@@ -117,7 +119,7 @@ class OnceOnly:
     ) -> None:
         await session.run(
             sa.update(self._table)
-            .where(self._table.c.establishment_id == establishment_id, self._table.c.key_hash == key.hashed())
+            .where(self._table.c.establishment_id == establishment_id, self._table.c.key_hash == key.hashed)
             .values(status=answer.status, sealed_body=self.seal(key, answer.body))
         )
 
@@ -127,7 +129,7 @@ class OnceOnly:
             insert(self._table)
             .values(
                 establishment_id=establishment_id,
-                key_hash=key.hashed(),
+                key_hash=key.hashed,
                 fingerprint=key.fingerprint,
                 status=0,
                 sealed_body=b"",

@@ -19,7 +19,7 @@ BATCH_SIZE = Histogram(
 )
 BATCH_SECONDS_IN_QUEUE = Histogram(
     "parvis_batch_queue_seconds",
-    "Time a request waited for the batch before it",
+    "Time that the first request of a batch waited for the batch before it",
     ["batch"],
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )

@@ -113,7 +113,7 @@ async def add_offer(
     if key and (given := await once.replayed(tenant, key)):
         # Not again to inventory: the schedule may have been changed since.
         return respond(given)
-    offer = new_offer(derived_id("offer", tenant, key.hashed(), key.fingerprint) if key else new_id(), data)
+    offer = new_offer(derived_id("offer", tenant, key.hashed, key.fingerprint) if key else new_id(), data)
     timezone = await _timezone(database, tenant, offer.venue_id)
     # Inventory first: dying here leaves a schedule without an offer, which nobody sees.
     await inventory.put_schedule(schedule(tenant, offer, timezone))

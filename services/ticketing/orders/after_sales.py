@@ -156,7 +156,7 @@ class AfterSales:
         await self._check_exchange(principal, moved, slot)
         if slot is None:
             raise Invalid.field("/slot_id", "There is no such slot.")
-        hold_id = derived_id("exchange", tenant, key.hashed()) if key else new_id()
+        hold_id = derived_id("exchange", tenant, key.hashed) if key else new_id()
         await self._resources.inventory.place_hold(
             PlaceHold(
                 establishment_id=tenant,
@@ -190,7 +190,7 @@ class AfterSales:
     ) -> Answer:
         """Money back without touching tickets. Raises `RefundTooLarge`."""
         tenant = principal.tenant
-        refund_id = derived_id("refund", tenant, key.hashed()) if key else new_id()
+        refund_id = derived_id("refund", tenant, key.hashed) if key else new_id()
         show = await self._checkout.presenter(principal)
 
         async def action(session: WriteSession) -> Answer:

@@ -20,7 +20,7 @@ UNDATED = datetime.min  # noqa: DTZ901 - never compared, never stored
 
 def order_of_key(tenant: UUID, key: IdempotencyKey) -> UUID:
     """The order that this key makes: the same one however often it is sent."""
-    return derived_id("order", tenant, key.hashed())
+    return derived_id("order", tenant, key.hashed)
 
 
 def slot_facts(slot: Slot) -> SlotFacts:

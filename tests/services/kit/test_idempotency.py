@@ -179,7 +179,7 @@ async def test_sealed_answer_opens_for_its_own_key_only(once: OnceOnly, owner: O
     other = msgspec.structs.replace(KEY, key="other")
     await once.answer(establishment_id, KEY, noting(establishment_id))
     await once.answer(establishment_id, other, noting(establishment_id))
-    await owner.execute(SWAP, establishment_id, KEY.hashed(), other.hashed())
+    await owner.execute(SWAP, establishment_id, KEY.hashed, other.hashed)
     with pytest.raises(SealBroken):
         await once.answer(establishment_id, other, noting(establishment_id))
 

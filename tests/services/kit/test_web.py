@@ -315,5 +315,5 @@ def test_every_code_belongs_to_one_kind_of_refusal():
 
 def test_key_is_hashed_with_its_scope():
     key = IdempotencyKey(scope="key:1", key="k", fingerprint=b"")
-    assert key.hashed() != msgspec.structs.replace(key, scope="key:2").hashed()
-    assert len(key.hashed()) == 32
+    assert key.hashed != msgspec.structs.replace(key, scope="key:2").hashed
+    assert len(key.hashed) == 32

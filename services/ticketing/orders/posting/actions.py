@@ -164,14 +164,14 @@ async def post_orders(
     session: WriteSession, establishment_id: UUID, postings: Sequence[Posting], once: OnceOnly
 ) -> list[Answer | Exception]:
     """One answer per posting, in order. All or nothing but for repeated keys, which get their first answer."""
-    hashes = [posting.key.hashed() for posting in postings if posting.key]
+    hashes = [posting.key.hashed for posting in postings if posting.key]
     rows = await session.fetch(LOCK_HEAD_AND_KEYS, establishment_id, hashes)
     head = Head(rows[0]["last_sequence"], rows[0]["last_hash"], rows[0]["last_ticket_number"], rows[0]["now"])
     known = {row["key_hash"]: row for row in rows if row["key_hash"] is not None}
     books = _Books(establishment_id, head, once)
     answers: list[Answer | Exception] = []
     for posting in postings:
-        row = known.get(posting.key.hashed()) if posting.key else None
+        row = known.get(posting.key.hashed) if posting.key else None
         if row is None or posting.key is None:
             answers.append(books.enter(posting))
             continue
@@ -213,7 +213,7 @@ class _Books:
         if posting.key is not None:
             key = posting.key
             sealed = self._once.seal(key, answer.body)
-            self._rows["idempotency_keys"].append((key.hashed(), key.fingerprint, answer.status, sealed))
+            self._rows["idempotency_keys"].append((key.hashed, key.fingerprint, answer.status, sealed))
         return answer
 
     async def write(self, session: WriteSession) -> None:

@@ -18,6 +18,7 @@ from services.ticketing.orders.actions import return_later
 from services.ticketing.orders.jobs import OrderJobs
 from services.ticketing.orders.queries import Order
 from services.ticketing.orders.requests import Cancellation
+from services.ticketing.payments.provider import Checkout, CheckoutExpired, CheckoutState
 from tests.conftest import Instance
 from tests.services.conftest import cloned
 from tests.services.ticketing.shop import Shop, key, order, page
@@ -131,6 +132,49 @@ async def test_payment_whose_page_never_came_to_be_is_over_after_an_hour(shop: S
     assert [payment.status for payment in (await shop.read(made)).payments] == ["expired"]
 
 
+async def test_payment_is_asked_about_less_and_less_often(shop: Shop):
+    made = await shop.buy((await shop.slot(), shop.full_id, 1), method="stripe")
+    asked = asked_at(shop, made)
+    # Rounds every three seconds for eleven minutes; its time is over after twenty.
+    for _ in range(220):
+        shop.clock.advance(seconds=3)
+        await shop.jobs._ask_about_payments(shop.tenant)
+    assert [round(age / 20) for age in asked] == [1, 2, 4, 8, 16, 32]
+    # A worker that was just started knows nothing and asks at once.
+    await OrderJobs(shop.resources, shop.desk.cashier, shop.provider).run_once()
+    assert len(asked) == 7
+
+
+async def test_overdue_order_with_a_debit_under_way_is_asked_about_less_and_less_often(shop: Shop):
+    _, late = await overdue(shop)
+    reference = page(late)
+    asked = asked_at(shop, late)
+    # The provider cannot close a page on which somebody is paying.
+    shop.provider._end = lambda *_: None  # type: ignore[method-assign]  # a fake that is told what to do
+    for _ in range(220):
+        shop.clock.advance(seconds=3)
+        await shop.jobs._expire_orders(shop.tenant)
+    assert len(asked) < 10
+    shop.provider._states[reference] = CheckoutExpired()
+    shop.clock.advance(hours=1)
+    await shop.jobs._expire_orders(shop.tenant)
+    assert (await shop.read(late)).status == "expired"
+
+
+def asked_at(shop: Shop, made: Order) -> list[float]:
+    """Age of the payment in seconds at each question to the provider from now on."""
+    ages: list[float] = []
+    states, began = shop.provider._state, shop.clock.now()
+
+    def counted(checkout: Checkout, reference: str) -> CheckoutState:
+        if reference == page(made):
+            ages.append((shop.clock.now() - began).total_seconds())
+        return states(checkout, reference)
+
+    shop.provider._state = counted  # type: ignore[method-assign]  # a fake that is watched
+    return ages
+
+
 async def test_money_that_was_known_before_the_process_died_buys_its_tickets(shop: Shop):
     made = await shop.buy((await shop.slot(), shop.full_id, 1), method="stripe")
     await shop.pay(made)
@@ -200,13 +244,13 @@ async def test_keys_are_forgotten_after_a_day(shop: Shop):
         await shop.desk.create(shop.visitor, order((slot, shop.free_id, 1)), key(name))
     await shop.owner.execute(
         "UPDATE ticketing.idempotency_keys SET created_at = now() - interval '25 hours' WHERE key_hash = $1",
-        key("old").hashed(),
+        key("old").hashed,
     )
     await shop.jobs.run_once()
     left = await shop.owner.fetch(
         "SELECT key_hash FROM ticketing.idempotency_keys WHERE establishment_id = $1", shop.tenant
     )
-    assert [row["key_hash"] for row in left] == [key("new").hashed()]
+    assert [row["key_hash"] for row in left] == [key("new").hashed]
 
 
 async def sale_without_tickets(shop: Shop, slot: UUID, *, order_id: UUID | None = None) -> UUID:
