@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: run test check setup lint types imports drift lock clean
+.PHONY: run test check setup lint types imports drift bench bench-growth lock clean
 .DEFAULT_GOAL := run
 
 run: setup  ## start Parvis with demo data and say where to click
@@ -35,6 +35,12 @@ imports: setup
 
 drift: setup  ## do the migrations make exactly the tables that the code describes?
 	$(BIN)/python -m tests.drift
+
+bench: setup  ## some six minutes on a quiet machine; rewrites the figures of docs/performance.md (OPTIONS="--seconds 2")
+	$(BIN)/python -m bench run --json docs/performance/bench.json --plots docs/performance --page docs/performance.md $(OPTIONS)
+
+bench-growth: setup  ## some twenty minutes and 20 GB; rewrites the figures of growth (OPTIONS="--sizes 1:10000,50:100000")
+	$(BIN)/python -m bench.growth --json docs/performance/growth.json --page docs/performance.md $(OPTIONS)
 
 lock:  ## resolve the dependencies again; needs uv
 	uv lock --upgrade
