@@ -23,6 +23,8 @@ from gateway.probes import Readiness
 from gateway.replies import Headers, Reply, bug, refusal, send_reply, unavailable
 from gateway.routing import Route, check_path, route_of
 from gateway.settings import GatewaySettings
+from gateway.shop.app import ShopPages
+from gateway.shop.shop import Shop
 from services.kit.errors import NotFound, Refused, Unavailable
 from services.kit.principal_token import Service
 from services.kit.telemetry import UNAVAILABLE
@@ -47,11 +49,13 @@ def create_gateway(
     names = {str(name): app for name, app in upstreams.items()}
     readiness = Readiness(ticketing, names, timeout_seconds=settings.readiness_timeout_seconds, now=clock)
     document = ApiDocument(names, settings.public_url)
+    callers = Callers(settings, ticketing=ticketing, limiter=limiter, clock=clock)
     return Gateway(
         settings,
         document=document,
-        pages=OwnPages(settings, ticketing=ticketing, document=document, readiness=readiness),
-        callers=Callers(settings, ticketing=ticketing, limiter=limiter, clock=clock),
+        pages=OwnPages(settings, document=document, readiness=readiness),
+        shop=ShopPages(Shop(settings, ticketing=ticketing, upstreams=upstreams), callers),
+        callers=callers,
         upstreams=upstreams,
     )
 
@@ -65,12 +69,14 @@ class Gateway:
         *,
         document: ApiDocument,
         pages: OwnPages,
+        shop: ShopPages,
         callers: Callers,
         upstreams: Mapping[Service, ASGIApp],
     ) -> None:
         self._settings = settings
         self._document = document
         self._pages = pages
+        self._shop = shop
         self._callers = callers
         self._upstreams = upstreams
         self._headers = OutgoingHeaders(settings.public_url)
@@ -140,16 +146,17 @@ class Gateway:
     async def _answer(self, exchange: Exchange) -> None:
         scope, outgoing = exchange.scope, exchange.outgoing
         check_path(scope["path"], scope.get("raw_path") or b"")
-        own = self._pages.by_path.get(scope["path"])
-        if own is not None:
-            exchange.route = scope["path"]
+        found = self._pages.find(scope["path"])
+        if found is not None:
+            exchange.route, own = found
             if scope["method"] not in {"GET", "HEAD"}:
                 raise OtherMethodsOnly(headers=((b"allow", b"GET, HEAD"),))
             await send_reply(outgoing, await own(scope))
             return
         route = route_of(scope["path"])
         if route is None:
-            raise NotFound
+            await send_reply(outgoing, await self._shop.reply(exchange))
+            return
         exchange.service, exchange.route = route.rule.service, route.rule.path
         if scope["method"] == "OPTIONS":
             await send_reply(outgoing, await self._options(scope["path"]))

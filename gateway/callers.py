@@ -47,16 +47,33 @@ class Callers:
             token, query = credential_in_query(query)
             credential = credential or token
         question = Authenticate(establishment=route.establishment, credential=credential)
-        principal = self._identities.remembered(question)
-        if principal is None:
-            principal = await self._ask(question, address, scope["method"])
-        return Caller(principal, address, query)
+        return Caller(await self._principal(question, address, scope["method"]), address, query)
+
+    async def visitor(self, scope: HTTPScope, establishment: str | None, credential: str | None = None) -> Principal:
+        """Who asks for a page: somebody, or who shows the token of an order. Counted like a request of the API.
+
+        Raises what `caller` raises.
+        """
+        address, method = self.address(scope), scope["method"]
+        question = Authenticate(establishment=establishment, credential=credential)
+        principal = await self._principal(question, address, method)
+        await self.admission.admit(principal, address, method)
+        return principal
+
+    async def visitor_to(self, establishment: str | None) -> Principal:
+        """Anybody. Raises `NotFound`."""
+        question = Authenticate(establishment=establishment, credential=None)
+        return self._identities.remembered(question) or await self._identities.principal(question)
 
     async def close(self) -> None:
         await self._limiter.close()
 
     def address(self, scope: HTTPScope) -> str:
         return self._addresses.of(scope["client"], scope["headers"])
+
+    async def _principal(self, question: Authenticate, address: str, method: str) -> Principal:
+        principal = self._identities.remembered(question)
+        return principal if principal is not None else await self._ask(question, address, method)
 
     async def _ask(self, question: Authenticate, address: str, method: str) -> Principal:
         if question.credential is None:

@@ -23,6 +23,7 @@ HOP_BY_HOP = frozenset(
 CREDENTIALS = frozenset({b"authorization", b"cookie"})
 UNTRUSTED_PREFIXES = (b"x-", b"parvis-", b"remote-", b"forwarded")
 ONCE = (b"host", b"content-length", b"authorization", b"content-type", b"idempotency-key")
+CRITICAL = frozenset({*ONCE, b"transfer-encoding"})
 # A client may not talk a proxy out of a header that says where a request ends or what it is.
 NOT_BY_NOMINATION = frozenset({b"content-length", b"content-type", b"host", b"idempotency-key"})
 
@@ -45,19 +46,28 @@ CONTENT_SECURITY_POLICY = (
 
 def incoming(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers that a service may see. Raises `Malformed` where two readers could understand two requests."""
-    kept = [header for header in headers if is_passed_on(header[0])]
+    kept: list[tuple[bytes, bytes]] = []
     nominated: set[bytes] = set()
-    names: list[bytes] = []
-    for name, value in headers:
-        names.append(name)
-        if name == b"connection":
-            nominated |= {token.strip().lower() for token in value.split(b",")} - NOT_BY_NOMINATION
+    critical: list[bytes] = []
+    for header in headers:
+        name = header[0]
+        if is_passed_on(name):
+            kept.append(header)
+        if name in CRITICAL:
+            critical.append(name)
+        elif name == b"connection" and header[1] != b"keep-alive":
+            nominated |= {token.strip().lower() for token in header[1].split(b",")} - NOT_BY_NOMINATION
+    if len(critical) > 1:
+        _check_critical(critical)
+    return [header for header in kept if header[0] not in nominated] if nominated else kept
+
+
+def _check_critical(names: list[bytes]) -> None:
     for name in ONCE:
         if names.count(name) > 1:
             raise Malformed(f"The header {name.decode()} may be sent once only.")
     if b"transfer-encoding" in names and b"content-length" in names:
         raise Malformed("A body has either a length or an encoding for transfer.")
-    return [header for header in kept if header[0] not in nominated] if nominated else kept
 
 
 @lru_cache(maxsize=1024)
@@ -89,6 +99,6 @@ class OutgoingHeaders:
             answer.append((b"cache-control", b"no-store"))
         if b"content-security-policy" not in names:
             answer.append((b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"))
-        answer += self._common
+        answer += [header for header in self._common if header[0] not in names]
         answer += more
         return answer

@@ -1,40 +1,37 @@
 """The few resources that are the gateway's own."""
 
-import time
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from litestar.types import HTTPScope
 
 from gateway.addresses import is_local
 from gateway.identity import credential_in_header
+from gateway.mailbox import PATH as MAILBOX_PATH
+from gateway.mailbox import ROUTE as MAILBOX_ROUTE
+from gateway.mailbox import Mailbox
 from gateway.metrics import metrics_reply
 from gateway.openapi import ApiDocument, Document, cached_reply
 from gateway.pages import reference
-from gateway.pages.landing import landing_page, language_of
 from gateway.pages.rendering import STYLE_PATH, STYLE_REPLY, page
 from gateway.probes import LIVE, Readiness
 from gateway.replies import Reply
 from gateway.settings import GatewaySettings
 from services.kit.errors import Unavailable
-from services.ticketing.contract import EstablishmentCard, Ticketing
 
-CARDS_SECONDS = 10
+Handler: TypeAlias = Callable[[HTTPScope], Awaitable[Reply]]
 
 
 class OwnPages:
-    def __init__(
-        self, settings: GatewaySettings, *, ticketing: Ticketing, document: ApiDocument, readiness: Readiness
-    ) -> None:
+    def __init__(self, settings: GatewaySettings, *, document: ApiDocument, readiness: Readiness) -> None:
         self._settings = settings
-        self._ticketing = ticketing
         self._document = document
         self._readiness = readiness
         self._rendered: dict[str, tuple[str, Reply]] = {}
-        self._cards: list[EstablishmentCard] | None = None
-        self._cards_until = float("-inf")
         self.draining = False
-        self.by_path: dict[str, Callable[[HTTPScope], Awaitable[Reply]]] = {
-            "/": self._landing,
+        folder = settings.mailbox_folder
+        self._mailbox = Mailbox(folder, for_all=settings.mailbox_for_all) if folder else None
+        self.by_path: dict[str, Handler] = {
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
@@ -44,6 +41,15 @@ class OwnPages:
             "/docs/problems": self._problems,
             STYLE_PATH: self._style,
         }
+
+    def find(self, path: str) -> tuple[str, Handler] | None:
+        """Who answers a path of ours, and what metrics call it."""
+        own = self.by_path.get(path)
+        if own is not None:
+            return path, own
+        if self._mailbox is not None and f"{path}/".startswith(f"{MAILBOX_PATH}/"):
+            return MAILBOX_ROUTE, self._mailbox.reply
+        return None
 
     async def _livez(self, _: HTTPScope) -> Reply:
         return LIVE
@@ -97,20 +103,6 @@ class OwnPages:
             reply = page(template, {"here": scope["path"], **values(document)})
             self._rendered[template] = (document.tag, reply)
         return cached_reply(reply, document.tag, _header(scope, b"if-none-match"))
-
-    async def _landing(self, scope: HTTPScope) -> Reply:
-        language = language_of((_header(scope, b"accept-language") or b"").decode("latin-1"))
-        return landing_page(await self._establishments(), language)
-
-    async def _establishments(self) -> list[EstablishmentCard] | None:
-        """The last known ones when ticketing cannot say; None when there never were any."""
-        if time.monotonic() >= self._cards_until:
-            self._cards_until = time.monotonic() + CARDS_SECONDS
-            try:
-                self._cards = await self._ticketing.establishments()
-            except Unavailable:
-                self._cards_until = float("-inf")
-        return self._cards
 
 
 def _header(scope: HTTPScope, wanted: bytes) -> bytes | None:

@@ -1,6 +1,7 @@
 """Which service answers a path, and what the gateway must know about the path to authenticate its caller."""
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -68,6 +69,7 @@ class _Pattern:
 _PATTERNS = tuple(_Pattern(rule) for rule in RULES)
 
 
+@lru_cache(maxsize=4096)
 def route_of(path: str) -> Route | None:
     """None for a path that no service owns."""
     segments = path.removesuffix("/").split("/")
@@ -80,9 +82,14 @@ def route_of(path: str) -> Route | None:
 
 def check_path(path: str, raw_path: bytes) -> None:
     """Raises `NotFound` for what is no text, and for what services might read in another way than we do."""
-    if len(path) > MAX_PATH_LENGTH or not path.startswith("/") or not PATH.fullmatch(path):
+    if len(path) > MAX_PATH_LENGTH or not _is_plain(path):
         raise NotFound
     if b"%" in raw_path and b"%2f" in raw_path.lower():
         raise NotFound
-    if "/." in path and any(segment in {".", ".."} for segment in path.split("/")):
-        raise NotFound
+
+
+@lru_cache(maxsize=4096)
+def _is_plain(path: str) -> bool:
+    if not path.startswith("/") or not PATH.fullmatch(path):
+        return False
+    return "/." not in path or not any(segment in {".", ".."} for segment in path.split("/"))

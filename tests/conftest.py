@@ -16,6 +16,7 @@ from parvis.embedded.servers import EmbeddedServers, embedded_servers
 from parvis.migrate import migrate
 from parvis.settings import Settings
 from services.kit.database import Database
+from services.kit.watched import WatchedDatabase
 from tests.architecture.recording import every_statement_is_checked  # noqa: F401 - a fixture of the whole run
 
 # A busy machine makes slow examples; what they find does not change.
@@ -71,8 +72,8 @@ async def instance(servers: EmbeddedServers, template: str) -> AsyncIterator[Ins
 
 
 @pytest_asyncio.fixture
-async def inventory_database(instance: Instance) -> AsyncIterator[Database]:
-    database = Database(instance.inventory_url)
+async def inventory_database(instance: Instance) -> AsyncIterator[WatchedDatabase]:
+    database = WatchedDatabase(instance.inventory_url)
     yield database
     await database.close()
 

@@ -1,6 +1,7 @@
 from rich.console import Console
 from rich.panel import Panel
 
+from parvis import environment
 from parvis.composition import Instance, Programs, UpOptions
 from parvis.goodbye import done_before, goodbye
 from parvis.steps import Steps
@@ -24,5 +25,7 @@ def _panel(instance: Instance, options: UpOptions, seconds: float) -> Panel:
     lines = [f"Open       [bold]{instance.public_url}[/]", f"API        {instance.public_url}/docs"]
     if options.demo:
         lines.append(f"Demo keys  {instance.folder.demo}")
+        if "PARVIS_SMTP_URL" not in environment.given():
+            lines.append(f"Mailbox    {instance.public_url}/demo/mailbox")
     lines += [f"Data       {instance.folder.path}", "Stop       Ctrl-C"]
     return Panel("\n".join(lines), title=f"Parvis is ready ({seconds:.1f} s)", title_align="left", expand=False)

@@ -47,7 +47,7 @@ async def _make(settings: Settings) -> dict[str, Any]:
             transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # httpx and Litestar type ASGI differently
             async with httpx.AsyncClient(transport=transport, base_url="http://demo") as http:
                 today = datetime.now(UTC).date()
-                made = [await _establishment(http, operator_key, one) for one in establishments(today)]
+                made = [await make_establishment(http, operator_key, one) for one in establishments(today)]
         finally:
             await lifespan.stop()
         for establishment in made:
@@ -57,10 +57,11 @@ async def _make(settings: Settings) -> dict[str, Any]:
     return {"url": settings.public_url, "operator_key": operator_key, "establishments": made}
 
 
-async def _establishment(http: httpx.AsyncClient, operator_key: str, wanted: dict[str, Any]) -> dict[str, Any]:
+async def make_establishment(http: httpx.AsyncClient, operator_key: str, wanted: dict[str, Any]) -> dict[str, Any]:
     profile = wanted["profile"]
     founded = await _post(http, operator_key, "/v1/establishments", profile)
     key, base = founded["api_key"]["secret"], f"/v1/establishments/{profile['slug']}"
+    await _send(http, key, "PATCH", f"{base}/presentation", wanted["presentation"])
     venue = await _post(http, key, f"{base}/venues", wanted["venue"])
     gauges = [(await _post(http, key, f"{base}/gauges", gauge))["id"] for gauge in wanted["gauges"]]
     offer_ids = []
@@ -107,7 +108,11 @@ async def _listen_to_stripe(settings: Settings, establishment: dict[str, Any]) -
 
 
 async def _post(http: httpx.AsyncClient, key: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    response = await http.post(path, json=body, headers={"authorization": f"Bearer {key}"})
+    return await _send(http, key, "POST", path, body)
+
+
+async def _send(http: httpx.AsyncClient, key: str, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    response = await http.request(method, path, json=body, headers={"authorization": f"Bearer {key}"})
     if response.is_error:
         raise CannotProceed(f"The demo could not be made: {path} answered {response.status_code} {response.text}")
     made: dict[str, Any] = response.json()

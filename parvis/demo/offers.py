@@ -3,6 +3,8 @@
 from datetime import date, timedelta
 from typing import Any
 
+from parvis.demo.presentations import CASTLE, MUSEUM, THEATRE
+
 DAYS = 62
 EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
 
@@ -15,6 +17,7 @@ def establishments(today: date) -> list[dict[str, Any]]:
 def _museum(today: date) -> dict[str, Any]:
     return {
         "profile": _profile("musee-des-horizons", "Musée des Horizons", "Museum of Horizons", "#1d4e89"),
+        "presentation": MUSEUM,
         "venue": {
             "name": {"fr": "Musée des Horizons", "en": "Museum of Horizons"},
             "address": "1 place de l’Exemple, 00000 Valombre",
@@ -27,8 +30,10 @@ def _museum(today: date) -> dict[str, Any]:
                 "offer": {
                     "name": {"fr": "Lumières du Nord, exposition", "en": "Northern Lights, exhibition"},
                     "description": {
-                        "fr": "Cent tableaux, une entrée toutes les demi-heures.",
-                        "en": "A hundred paintings, an entry every half hour.",
+                        "fr": "Cent tableaux venus de douze musées du Nord, de l’aube d’hiver à la nuit blanche. "
+                        "Une entrée toutes les demi-heures ; comptez une heure et demie de visite.",
+                        "en": "A hundred paintings from twelve northern museums, from winter dawn to white nights. "
+                        "An entry every half hour; allow an hour and a half.",
                     },
                     "kind": "timed",
                     "sales": {"late_entry_minutes": 20},
@@ -51,7 +56,10 @@ def _museum(today: date) -> dict[str, Any]:
             {
                 "offer": {
                     "name": {"fr": "Collections et jardin, billet du jour", "en": "Collections and garden, day ticket"},
-                    "description": {"fr": "Entrée à toute heure.", "en": "Enter at any time."},
+                    "description": {
+                        "fr": "Toutes les salles permanentes et le jardin de sculptures. Venez quand il vous plaît.",
+                        "en": "All permanent rooms and the sculpture garden. Come at any hour you like.",
+                    },
                     "kind": "open",
                     "published": True,
                 },
@@ -68,6 +76,7 @@ def _museum(today: date) -> dict[str, Any]:
 def _castle(today: date) -> dict[str, Any]:
     return {
         "profile": _profile("chateau-de-valombre", "Château de Valombre", "Valombre Castle", "#6b2737"),
+        "presentation": CASTLE,
         "venue": {
             "name": {"fr": "Château de Valombre", "en": "Valombre Castle"},
             "address": "Route du Donjon, 00000 Valombre",
@@ -98,6 +107,7 @@ def _castle(today: date) -> dict[str, Any]:
 def _theatre(today: date) -> dict[str, Any]:
     return {
         "profile": _profile("theatre-de-la-lanterne", "Théâtre de la Lanterne", "Lantern Theatre", "#2f5233"),
+        "presentation": THEATRE,
         "venue": {
             "name": {"fr": "Grande salle", "en": "Main hall"},
             "address": "12 rue du Rideau, 00000 Valombre",
@@ -109,7 +119,10 @@ def _theatre(today: date) -> dict[str, Any]:
             {
                 "offer": {
                     "name": {"fr": "La Nuit des marées, comédie", "en": "The Night of Tides, a comedy"},
-                    "description": {"fr": "Deux heures sans entracte.", "en": "Two hours without an interval."},
+                    "description": {
+                        "fr": "Un port, une nuit, sept personnages qui croient tous partir. Deux heures sans entracte.",
+                        "en": "A harbour, one night, and seven people who all mean to leave. Two hours, no interval.",
+                    },
                     "kind": "timed",
                     "sales": {"early_entry_minutes": 60, "late_entry_minutes": 10},
                     "published": True,
@@ -147,7 +160,10 @@ def _profile(slug: str, french: str, english: str, colour: str) -> dict[str, Any
 def _tour(french: str, english: str) -> dict[str, Any]:
     return {
         "name": {"fr": french, "en": english},
-        "description": {"fr": "Les groupes partagent un ascenseur de 12 places.", "en": "Tours share a lift of 12."},
+        "description": {
+            "fr": "Cinquante minutes, des cuisines au chemin de ronde. L’ascenseur du donjon a douze places.",
+            "en": "Fifty minutes, from the kitchens up to the parapet. The lift of the keep holds twelve.",
+        },
         "kind": "timed",
         "sales": {"late_entry_minutes": 5},
         "published": True,

@@ -48,12 +48,7 @@ def create_app(
     app = service_app(
         "Parvis inventory",
         [*calendars.handlers, *slots.handlers, *availability.handlers, internal_handler(inventory, METHODS)],
-        dependencies={
-            "database": Provide(lambda: database, sync_to_thread=False),
-            "answers": Provide(lambda: answers, sync_to_thread=False),
-            "once": Provide(lambda: once, sync_to_thread=False),
-            "clock": Provide(lambda: clock, sync_to_thread=False),
-        },
+        provided={"database": database, "answers": answers, "once": once, "clock": clock},
         lifespan=[running],
     )
     app.asgi_handler = Shortcut(app.asgi_handler, answers)

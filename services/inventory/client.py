@@ -3,6 +3,7 @@
 from services.inventory.contract import (
     ConfirmHold,
     ExtendHold,
+    FindPlaces,
     FindSales,
     FindSlots,
     Hold,
@@ -10,6 +11,7 @@ from services.inventory.contract import (
     ReturnPlaces,
     Schedule,
     Slot,
+    SlotPlaces,
     SoldHold,
 )
 from services.kit.principal_token import PrincipalSigner
@@ -18,6 +20,7 @@ from services.kit.rpc import RemoteContract, RemoteMethod
 METHODS = {
     "put_schedule": RemoteMethod(Schedule, None),
     "find_slots": RemoteMethod(FindSlots, list[Slot]),
+    "find_places": RemoteMethod(FindPlaces, list[SlotPlaces]),
     "place_hold": RemoteMethod(PlaceHold, Hold),
     "extend_hold": RemoteMethod(ExtendHold, Hold),
     "confirm_hold": RemoteMethod(ConfirmHold, Hold),
@@ -36,6 +39,10 @@ class InventoryClient:
     async def find_slots(self, query: FindSlots) -> list[Slot]:
         slots: list[Slot] = await self._remote.call("find_slots", query)
         return slots
+
+    async def find_places(self, query: FindPlaces) -> list[SlotPlaces]:
+        places: list[SlotPlaces] = await self._remote.call("find_places", query)
+        return places
 
     async def place_hold(self, request: PlaceHold) -> Hold:
         return await self._hold("place_hold", request)

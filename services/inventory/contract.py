@@ -1,6 +1,6 @@
 """What the rest of the house may ask of inventory: what can be sold, and who holds it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal, Protocol, TypeAlias
 from uuid import UUID
 
@@ -89,6 +89,37 @@ class Slot(msgspec.Struct, frozen=True):
     valid_until: datetime
 
 
+class OfferDay(msgspec.Struct, frozen=True):
+    """The slots of one offer on one day, by the venue's calendar."""
+
+    offer_id: UUID
+    day: date
+
+
+class FindPlaces(msgspec.Struct, frozen=True):
+    """What is free on these slots, and on all the slots of these days."""
+
+    establishment_id: UUID
+    slot_ids: Annotated[list[UUID], msgspec.Meta(max_length=1000)] = []
+    days: Annotated[list[OfferDay], msgspec.Meta(max_length=400)] = []
+
+
+class SlotPlaces(msgspec.Struct, frozen=True):
+    """`free` and `capacity` are the smallest of all gauges that the slot draws on. `on_sale`: a hold may be placed now,
+    if there is room; it can be until `sold_until`.
+    """
+
+    slot_id: UUID
+    offer_id: UUID
+    starts_at: datetime
+    day: date
+    timezone: str
+    free: int
+    capacity: int
+    on_sale: bool
+    sold_until: datetime
+
+
 class Schedule(msgspec.Struct, frozen=True):
     """How the slots of one offer are sold and entered; kept by the catalogue, told to inventory.
 
@@ -132,6 +163,10 @@ class Inventory(Protocol):
 
     async def find_slots(self, query: FindSlots) -> list[Slot]:
         """Those that exist, in no order. Slots never move, so answers may be cached."""
+        ...
+
+    async def find_places(self, query: FindPlaces) -> list[SlotPlaces]:
+        """Those that are offered, by start. Only a hold decides: what is free here may be gone."""
         ...
 
     async def place_hold(self, request: PlaceHold) -> Hold:

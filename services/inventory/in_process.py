@@ -6,6 +6,7 @@ from uuid import UUID
 from services.inventory.contract import (
     ConfirmHold,
     ExtendHold,
+    FindPlaces,
     FindSales,
     FindSlots,
     Hold,
@@ -14,13 +15,15 @@ from services.inventory.contract import (
     ReturnPlaces,
     Schedule,
     Slot,
+    SlotPlaces,
     SoldHold,
     SoldOut,
 )
 from services.inventory.holds import actions as holds
+from services.inventory.holds.actions import EXPIRED_PER_SWEEP
 from services.inventory.holds.queries import find_sales
 from services.inventory.slots.actions import put_schedule
-from services.inventory.slots.queries import find_slots
+from services.inventory.slots.queries import find_places, find_slots
 from services.kit.batching import Batcher
 from services.kit.database import Database, UniqueViolation, WriteSession, violates
 
@@ -39,13 +42,18 @@ class InProcessInventory:
     async def find_slots(self, query: FindSlots) -> list[Slot]:
         return await self._database.read(query.establishment_id, lambda session: find_slots(session, query))
 
+    async def find_places(self, query: FindPlaces) -> list[SlotPlaces]:
+        return await self._database.read(query.establishment_id, lambda session: find_places(session, query))
+
     async def place_hold(self, request: PlaceHold) -> Hold:
-        replaced = request.replaces
-        if replaced is not None:
-            return await self._database.write(
-                request.establishment_id, lambda session: holds.replace_hold(session, request, replaced)
-            )
-        return await self._placing.submit(request.establishment_id, request)
+        if request.replaces is None:
+            return await self._placing.submit(request.establishment_id, request)
+        try:
+            return await self._replace(request, request.replaces)
+        except (SoldOut, NotEnoughPlaces):
+            if not await self._expire_for([request]):
+                raise
+            return await self._replace(request, request.replaces)
 
     async def extend_hold(self, request: ExtendHold) -> Hold:
         return await self._database.write(request.establishment_id, lambda session: holds.extend_hold(session, request))
@@ -72,13 +80,28 @@ class InProcessInventory:
         short = [index for index, reply in enumerate(placed.replies) if isinstance(reply, (SoldOut, NotEnoughPlaces))]
         if not short or not placed.some_expired:
             return placed.replies
-        # Places of holds whose time is over are free: a refusal while they are still counted would be a lie.
-        await self._database.write(establishment_id, lambda session: holds.expire_holds(session, establishment_id))
-        again = await self._place_once(establishment_id, [requests[index] for index in short])
         replies = list(placed.replies)
-        for index, reply in zip(short, again.replies, strict=True):
-            replies[index] = reply
+        ended = EXPIRED_PER_SWEEP
+        while short and ended == EXPIRED_PER_SWEEP:
+            ended = await self._expire_for([requests[index] for index in short])
+            again = await self._place_once(establishment_id, [requests[index] for index in short])
+            for index, reply in zip(short, again.replies, strict=True):
+                replies[index] = reply
+            short = [index for index in short if isinstance(replies[index], (SoldOut, NotEnoughPlaces))]
         return replies
+
+    async def _expire_for(self, requests: Sequence[PlaceHold]) -> int:
+        """Places of holds whose time is over are free: a refusal while they are still counted would be a lie."""
+        establishment_id = requests[0].establishment_id
+        return await self._database.write(
+            establishment_id,
+            lambda session: holds.expire_holds(session, establishment_id, in_the_way_of=requests),
+        )
+
+    async def _replace(self, request: PlaceHold, replaced: UUID) -> Hold:
+        return await self._database.write(
+            request.establishment_id, lambda session: holds.replace_hold(session, request, replaced)
+        )
 
     async def _place_once(self, establishment_id: UUID, requests: Sequence[PlaceHold]) -> holds.Placed:
         async def action(session: WriteSession) -> holds.Placed:

@@ -75,6 +75,7 @@ class Batcher(Generic[Key, Request, Reply]):
             await asyncio.wait(self._drains)
 
     async def _drain(self, key: Key, queue: deque[_Waiting[Request, Reply]]) -> None:
+        batch: list[_Waiting[Request, Reply]] = []
         try:
             while queue:
                 batch = self._next_batch(queue)
@@ -83,7 +84,8 @@ class Batcher(Generic[Key, Request, Reply]):
         finally:
             # No await between the last look at the queue and this line: nobody can be left behind.
             del self._queues[key]
-            for waiting in queue:
+            # Only where the loop itself is being ended: nobody knows what became of the last batch.
+            for waiting in (*batch, *queue):
                 _answer(waiting.reply, Unavailable("This process is shutting down."))
 
     def _next_batch(self, queue: deque[_Waiting[Request, Reply]]) -> list[_Waiting[Request, Reply]]:

@@ -26,3 +26,8 @@ def tenant_key(schema: str, column: str, table: str, target: str = "id") -> sa.F
     return sa.ForeignKeyConstraint(
         ["establishment_id", column], [f"{schema}.{table}.establishment_id", f"{schema}.{table}.{target}"]
     )
+
+
+def known(value: str) -> sa.BindParameter[str]:
+    """A value of ours that is written into the statement: a plan for any value could not use an index for this one."""
+    return sa.literal(value, literal_execute=True)

@@ -18,6 +18,8 @@ from services.kit.principal import Principal
 HEADER = "parvis-principal"
 LIFETIME_SECONDS = 60
 LEEWAY_SECONDS = 5
+# The gateway uses a token for half a minute: checking the signature again at each request costs more than the request.
+TOKENS_REMEMBERED = 1_000
 TOKEN_TYPE = "parvis-principal+jwt"  # noqa: S105 - a media type, not a secret
 
 Service: TypeAlias = Literal["inventory", "ticketing"]
@@ -52,9 +54,20 @@ class PrincipalVerifier:
     def __init__(self, key: Ed25519PublicKey, audience: Service) -> None:
         self._key = key
         self._audience = audience
+        self._checked: dict[str, tuple[Principal, float]] = {}
 
     def principal(self, token: str) -> Principal:
         """Raises `Unauthenticated` unless the token is signed, meant for this service and fresh."""
+        known = self._checked.get(token)
+        if known is not None and time.time() < known[1]:
+            return known[0]
+        principal, expires_at = self._check(token)
+        if len(self._checked) >= TOKENS_REMEMBERED:
+            del self._checked[next(iter(self._checked))]
+        self._checked[token] = principal, expires_at
+        return principal
+
+    def _check(self, token: str) -> tuple[Principal, float]:
         try:
             if jwt.get_unverified_header(token).get("typ") != TOKEN_TYPE:
                 raise Unauthenticated("This is not a principal token.")
@@ -69,6 +82,6 @@ class PrincipalVerifier:
             )
             if claims["exp"] - claims["iat"] > LIFETIME_SECONDS:
                 raise Unauthenticated("The principal token lives too long.")
-            return msgspec.convert(claims["principal"], Principal)
+            return msgspec.convert(claims["principal"], Principal), float(claims["exp"])
         except (jwt.PyJWTError, msgspec.ValidationError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise Unauthenticated("The principal token is not valid.") from error

@@ -22,6 +22,8 @@ from services.ticketing.entry.desk import EntryDesk
 from services.ticketing.establishments import routes as establishments
 from services.ticketing.establishments.queries import Establishments
 from services.ticketing.ledger import routes as ledger
+from services.ticketing.messages import routes as messages
+from services.ticketing.messages.letters.rendering import Stationery
 from services.ticketing.orders import routes as orders
 from services.ticketing.orders import ticket_routes
 from services.ticketing.orders.checkout import Resources
@@ -31,6 +33,9 @@ from services.ticketing.site import Site
 from services.ticketing.tables import idempotency_keys
 from services.ticketing.tickets.documents.pool import RenderPool
 from services.ticketing.tickets.signing import Keyrings
+from services.ticketing.waiting import routes as waiting
+from services.ticketing.waiting.desk import WaitingDesk
+from services.ticketing.waiting.turnstile import behind_the_line
 
 
 def resources(database: Database, inventory: Inventory, *, site: Site, clock: Clock) -> Resources:
@@ -49,7 +54,7 @@ def resources(database: Database, inventory: Inventory, *, site: Site, clock: Cl
 
 
 def create_app(made: Resources, *, ticketing: Ticketing, provider: PaymentProvider | None = None) -> Litestar:
-    desk = OrderDesk(made, provider)
+    desk = OrderDesk(behind_the_line(made), provider)
     gate = EntryDesk(made.database, made.clock)
     renders = RenderPool()
     sealer = Sealer(made.site.secret)
@@ -76,8 +81,10 @@ def create_app(made: Resources, *, ticketing: Ticketing, provider: PaymentProvid
         "catalogues": made.catalogues,
         "keyrings": made.keyrings,
         "orders": desk,
+        "waiting": WaitingDesk(desk.checkout, desk.after_sales),
         "entry": gate,
         "renders": renders,
+        "stationery": Stationery(),
     }
     return service_app(
         "Parvis ticketing",
@@ -87,7 +94,9 @@ def create_app(made: Resources, *, ticketing: Ticketing, provider: PaymentProvid
             *catalog.handlers,
             *orders.handlers,
             *ticket_routes.handlers,
+            *waiting.handlers,
             *entry.handlers,
+            *messages.handlers,
             *ledger.handlers,
             internal_handler(ticketing, METHODS),
         ],

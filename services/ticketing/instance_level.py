@@ -1,5 +1,7 @@
 """The few things that reach beyond one establishment, all in one place so that they can be reviewed at a glance."""
 
+from collections.abc import Mapping
+
 from services.kit.tenancy import OWN_ESTABLISHMENT
 from services.ticketing.tables import ROLE, SCHEMA
 
@@ -27,7 +29,57 @@ BEGIN
 END
 $$"""
 
-FUNCTIONS = {"establishments_with_work(timestamptz)": WORK_WAITING}
+EVENTS_TO_TELL = f"""
+CREATE FUNCTION {SCHEMA}.establishments_with_news()
+RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+        SELECT heads.establishment_id FROM {SCHEMA}.ledger_heads AS heads
+        LEFT JOIN {SCHEMA}.message_cursors AS cursors ON cursors.establishment_id = heads.establishment_id
+        WHERE heads.last_sequence > coalesce(cursors.sequence, 0);
+END
+$$"""
+
+MESSAGES_WAITING = f"""
+CREATE FUNCTION {SCHEMA}.establishments_with_mail(due_before timestamptz)
+RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+        SELECT DISTINCT establishment_id FROM {SCHEMA}.messages
+        WHERE state IN ('queued', 'sending') AND next_attempt_at <= due_before;
+END
+$$"""
+
+LINES_TO_SERVE = f"""
+CREATE FUNCTION {SCHEMA}.establishments_with_lines()
+RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN QUERY
+        SELECT DISTINCT establishment_id FROM {SCHEMA}.waiting_entries
+        WHERE status IN ('waiting', 'offering', 'offered')
+           OR status IN ('left', 'over') AND order_id IS NOT NULL AND ended_at > now() - interval '1 day'
+           OR over_at < now() - interval '7 days';
+END
+$$"""
+
+
+def introducing(functions: Mapping[str, str]) -> list[str]:
+    """The statements of a migration that brings these functions; each is executed on its own."""
+    return [
+        *functions.values(),
+        *(f"REVOKE ALL ON FUNCTION {SCHEMA}.{signature} FROM PUBLIC" for signature in functions),
+        *(f"GRANT EXECUTE ON FUNCTION {SCHEMA}.{signature} TO {ROLE}" for signature in functions),
+    ]
+
+
+# By the revision that brought them.
+FIRST_FUNCTIONS = {"establishments_with_work(timestamptz)": WORK_WAITING}
+MESSAGE_FUNCTIONS = {
+    "establishments_with_news()": EVENTS_TO_TELL,
+    "establishments_with_mail(timestamptz)": MESSAGES_WAITING,
+}
+WAITING_FUNCTIONS = {"establishments_with_lines()": LINES_TO_SERVE}
+FUNCTIONS = FIRST_FUNCTIONS | MESSAGE_FUNCTIONS | WAITING_FUNCTIONS
 
 INSTANCE_STATEMENTS = [
     # The registry: everybody reads it, an establishment changes its own row only.
@@ -37,7 +89,5 @@ INSTANCE_STATEMENTS = [
     f"CREATE POLICY founded_as_itself ON {SCHEMA}.establishments FOR INSERT WITH CHECK ({OWN_ROW})",
     f"CREATE POLICY own_row ON {SCHEMA}.establishments FOR UPDATE USING ({OWN_ROW})",
     f"GRANT SELECT, INSERT, UPDATE ON {SCHEMA}.operator_keys TO {ROLE}",
-    *FUNCTIONS.values(),
-    *(f"REVOKE ALL ON FUNCTION {SCHEMA}.{signature} FROM PUBLIC" for signature in FUNCTIONS),
-    *(f"GRANT EXECUTE ON FUNCTION {SCHEMA}.{signature} TO {ROLE}" for signature in FUNCTIONS),
+    *introducing(FIRST_FUNCTIONS),
 ]

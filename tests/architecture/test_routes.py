@@ -14,9 +14,9 @@ from gateway.routing import route_of
 from services.inventory import app as inventory_app
 from services.inventory.in_process import InProcessInventory
 from services.kit.clock import SystemClock
-from services.kit.database import Database
 from services.kit.principal import Scope
 from services.kit.sealing import Sealer
+from services.kit.watched import WatchedDatabase
 from services.ticketing import app as ticketing_app
 from services.ticketing.in_process import InProcessTicketing
 from services.ticketing.site import Site
@@ -32,9 +32,12 @@ OPEN_TO_READ = {
     f"GET {ESTABLISHMENT}/offers/{{offer_id}}/availability",
     f"GET {ESTABLISHMENT}/offers/{{offer_id}}/tariffs",
     f"GET {ESTABLISHMENT}/offers/{{offer_id}}/tariffs/{{tariff_id}}",
+    f"GET {ESTABLISHMENT}/presentation",
     f"GET {ESTABLISHMENT}/signing-keys",
+    f"GET {ESTABLISHMENT}/venues",
+    f"GET {ESTABLISHMENT}/venues/{{venue_id}}",
 }
-# Where no scope decides: a visitor who orders, whoever has the order's token, the signature of a provider.
+# Where no scope decides: a visitor who orders or waits, whoever has the token of that, the signature of a provider.
 DECIDED_WITHIN = {
     f"POST {ESTABLISHMENT}/orders",
     f"GET {ESTABLISHMENT}/orders/{{order_id}}",
@@ -44,7 +47,13 @@ DECIDED_WITHIN = {
     f"POST {ESTABLISHMENT}/orders/{{order_id}}/exchange",
     f"POST {ESTABLISHMENT}/orders/{{order_id}}/extension",
     f"GET {ESTABLISHMENT}/orders/{{order_id}}/tickets.pdf",
+    f"POST {ESTABLISHMENT}/orders/{{order_id}}/messages",
+    f"GET {ESTABLISHMENT}/reminder-refusals/{{token}}",
+    f"POST {ESTABLISHMENT}/reminder-refusals/{{token}}",
     f"GET {ESTABLISHMENT}/tickets/{{ticket_id}}",
+    f"POST {ESTABLISHMENT}/waiting-list",
+    f"GET {ESTABLISHMENT}/waiting-list/{{entry_id}}",
+    f"DELETE {ESTABLISHMENT}/waiting-list/{{entry_id}}",
     "POST /v1/payments/stripe/{establishment}/webhook",
 }
 # Nothing connects here: the applications are only looked at.
@@ -65,7 +74,7 @@ class Route(msgspec.Struct, frozen=True):
 
 @pytest.fixture(scope="module")
 def applications() -> dict[str, Litestar]:
-    database, clock = Database(NOWHERE), SystemClock()
+    database, clock = WatchedDatabase(NOWHERE), SystemClock()
     inventory = InProcessInventory(database)
     site = Site(public_url="http://127.0.0.1", secret=SECRET)
     resources = ticketing_app.resources(database, inventory, site=site, clock=clock)

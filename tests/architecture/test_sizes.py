@@ -19,7 +19,11 @@ VAGUE = {"utils", "util", "helpers", "helper", "manager", "base", "common", "mis
 SLICE_FILES = {"__init__", "routes", "actions", "queries", "tables", "rules", "jobs", "requests", "views"}
 # What a slice holds beyond the agreed files, and why.
 MORE_IN_SLICES = {
+    "inventory/availability/answers": "encoded answers, kept in memory: neither a verb nor a read",
+    "inventory/availability/shortcut": "the way from the door to those answers, past the framework",
     "ticketing/entry/desk": "verifies codes and owns the batch of scans: state that lives as long as the process",
+    "ticketing/messages/letters": "what mails say in each language and how they look: pure, but for their templates",
+    "ticketing/messages/mailers": "the Protocol that mail servers stand behind (style 9), and its implementations",
     "ticketing/orders/desk": "everything that can be asked of orders, as one object that faces are handed",
     "ticketing/orders/checkout": "buying, over several transactions: places first, then the books",
     "ticketing/orders/cashier": "buying with a payment provider, over several transactions and calls",
@@ -34,6 +38,8 @@ MORE_IN_SLICES = {
     "ticketing/tickets/code": "the format of the QR code and its short code: a standard to be read on its own",
     "ticketing/tickets/documents": "the faces of a ticket (page, QR, calendar entry), drawn by a pool of processes",
     "ticketing/tickets/keys": "the verbs and reads of signing keys",
+    "ticketing/waiting/desk": "joining, looking and leaving, over several transactions and calls",
+    "ticketing/waiting/turnstile": "the contract of inventory as visitors reach it: the line goes first",
     "ticketing/tickets/signing": "the opened keys, kept in memory: neither a verb nor a read",
 }
 # Litestar and typer call these, each parameter being a part of the request or an option of the command.

@@ -10,6 +10,9 @@ import pytest
 
 from parvis.settings import Settings
 from parvis.verify import verify
+from services.kit.idempotency import Answer, IdempotencyKey
+from services.kit.principal import Principal
+from services.ticketing.orders.desk import OrderDesk
 from services.ticketing.orders.requests import NewOrder
 from tests.races.sale import FREE, HttpShop, Sale, gateway_of_a_process, open_sale
 
@@ -36,6 +39,23 @@ async def test_same_key_at_once_makes_one_order(
     assert await owner.fetchval("SELECT count(*) FROM ticketing.orders") == KEYS
     assert await owner.fetchval("SELECT sum(held + sold)::int FROM inventory.gauges") == 3 * KEYS
     assert await verify(settings) == []
+
+
+async def test_keys_that_are_forgotten_are_noticed(
+    settings: Settings, owner: asyncpg.Connection, processes: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+):
+    create = OrderDesk.create
+
+    async def forgetful(desk: OrderDesk, principal: Principal, new: NewOrder, _: IdempotencyKey | None) -> Answer:
+        return await create(desk, principal, new, None)
+
+    monkeypatch.setattr(OrderDesk, "create", forgetful)
+    sale = await open_sale(settings, capacity=1000)
+    shop = HttpShop(await processes.enter_async_context(gateway_of_a_process(settings)))
+    order, key = sale.order((sale.slots[0], 3)), str(uuid4())
+    answers = [await _until_answered(shop, sale, order, key) for _ in range(2)]
+    assert len(set(answers)) == 2
+    assert await owner.fetchval("SELECT count(*) FROM ticketing.orders") == 2
 
 
 async def _until_answered(shop: HttpShop, sale: Sale, order: NewOrder, key: str) -> bytes:

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import stripe
 
+from services.ticketing.messages.rules import refusal_token
 from tests.security.rights import OFFER, ORDER, E
 from tests.security.world import CUSTOMER, WEBHOOK_SECRET, House, World, calendar_body, closure_body, order_body
 
@@ -70,6 +71,12 @@ def _order(
     return prepare
 
 
+async def _reminded(world: World, house: House) -> Attempt:
+    """With what the link of a reminder about the house's order carries."""
+    token = refusal_token(world.secret, UUID(house.id), UUID(house.ids["order_id"]))
+    return Attempt({"token": token}, None, house.order_token)
+
+
 async def _paid_order(world: World, house: House) -> Attempt:
     order = await world.order(house, "tariff_id", "on_site")
     await world.make(house, f"/orders/{order['id']}/payments", {"means": "cash"})
@@ -108,7 +115,7 @@ def _new_establishment(_: House) -> object:
     return profile | {"languages": ["fr"]}
 
 
-def _new_offer(house: House) -> object:
+def _new_offer(house: House) -> dict[str, object]:
     return {"name": {"fr": "Offre"}, "venue_id": house.ids["venue_id"], "kind": "timed"}
 
 
@@ -144,10 +151,35 @@ async def _new_device(world: World, house: House) -> Attempt:
     return Attempt({"device_id": str(device_id)}, None, house.order_token)
 
 
+async def _wish(world: World, house: House) -> Attempt:
+    """For a slot of its own with one place, which is sold."""
+    first = (datetime.now(UTC).date() + timedelta(days=20)).isoformat()
+    offer = await world.make(house, "/offers", _new_offer(house) | {"published": True})
+    path = f"/offers/{offer['id']}"
+    calendar = calendar_body() | {"valid_from": first, "valid_until": first, "capacity": 1}
+    await world.make(house, f"{path}/calendars", calendar)
+    tariff = await world.make(house, f"{path}/tariffs", _new_tariff(house))
+    (slot,) = (await world.ask("GET", f"{house.base}{path}/availability?from={first}&until={first}")).json()["slots"]
+    line = {"tariff_id": tariff["id"], "quantity": 1}
+    await world.make(house, "/orders", {"lines": [line | {"slot_id": slot["id"]}]})
+    return Attempt(body={"slot_id": slot["id"], "lines": [line], "customer": {"email": f"{uuid4().hex}@example.org"}})
+
+
+async def _waiting(world: World, house: House) -> Attempt:
+    made = await world.make(house, "/waiting-list", (await _wish(world, house)).body)
+    return Attempt({"entry_id": made["id"]}, None, house.order_token)
+
+
+async def _joining(world: World, house: House) -> Attempt:
+    return msgspec.structs.replace(await _wish(world, house), own_token=house.order_token)
+
+
 PREPARE: dict[str, Prepare] = {
     "POST /v1/establishments": _plain(body=_new_establishment),
     f"GET {E}": _plain(),
     f"PATCH {E}": _plain(body=lambda _: {"legal_name": "Association"}),
+    f"GET {E}/presentation": _plain(),
+    f"PATCH {E}/presentation": _plain(body=lambda _: {"about": {"fr": "Un lieu"}}),
     f"GET {E}/api-keys": _plain(),
     f"POST {E}/api-keys": _plain(body=_new_key),
     f"DELETE {E}/api-keys/{{key_id}}": _new("/api-keys", "key_id", _new_key),
@@ -192,7 +224,15 @@ PREPARE: dict[str, Prepare] = {
     f"POST {ORDER}/payments": _order(lambda _, __: {"means": "cash"}, tariff="tariff_id", method="on_site"),
     f"POST {ORDER}/refunds": _paid_order,
     f"GET {ORDER}/tickets.pdf": _plain("order_id"),
+    f"POST {ORDER}/messages": _order(method="free"),
+    f"GET {E}/messages": _plain(),
+    f"GET {E}/reminder-refusals/{{token}}": _reminded,
+    f"POST {E}/reminder-refusals/{{token}}": _reminded,
     f"GET {E}/tickets/{{ticket_id}}": _plain("ticket_id"),
+    f"GET {E}/waiting-list": _plain(),
+    f"POST {E}/waiting-list": _joining,
+    f"GET {E}/waiting-list/{{entry_id}}": _waiting,
+    f"DELETE {E}/waiting-list/{{entry_id}}": _waiting,
     f"GET {E}/signing-keys": _plain(),
     f"POST {E}/signing-keys": _plain(),
     f"POST {E}/scans": _scan,

@@ -147,7 +147,13 @@ async def test_a_body_of_the_largest_size_is_read(world: World) -> None:
         name
         for name in WITH_BODY
         if name
-        not in {f"POST {ORDER}/extension", f"POST {E}/signing-keys", "POST /v1/payments/stripe/{establishment}/webhook"}
+        not in {
+            f"POST {ORDER}/extension",
+            f"POST {ORDER}/messages",
+            f"POST {E}/reminder-refusals/{{token}}",
+            f"POST {E}/signing-keys",
+            "POST /v1/payments/stripe/{establishment}/webhook",
+        }
     ]
 )
 async def bodied(world: World, request: pytest.FixtureRequest) -> tuple[str, Attempt]:

@@ -34,6 +34,9 @@ IN_BODIES = {
     (f"POST {ORDER}/exchange", "/ticket_ids/0"): "ticket_id",
     (f"POST {ORDER}/exchange", "/slot_id"): "slot_id",
     (f"POST {E}/scans", "/gate_id"): "gate_id",
+    (f"POST {E}/waiting-list", "/slot_id"): "slot_id",
+    (f"POST {E}/waiting-list", "/offer_id"): "offer_id",
+    (f"POST {E}/waiting-list", "/lines/0/tariff_id"): "free_tariff_id",
     (f"POST {E}/venues", "/gates/0/id"): "gate_id",
     (f"PATCH {E}/venues/{{venue_id}}", "/gates/0/id"): "gate_id",
 }

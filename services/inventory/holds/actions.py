@@ -106,7 +106,8 @@ SELECT id FROM inventory.holds
 WHERE establishment_id = $1 AND state = 'held' AND expires_at <= now()
 ORDER BY expires_at LIMIT $2"""
 
-# Also on other slots, where they share a gauge with those wanted.
+# Also on other slots, where they share a gauge with those wanted. What it costs depends on the holds that are over
+# and have not been swept yet, not on how many slots and sales there are.
 FIND_EXPIRED_IN_THE_WAY = """
 SELECT id FROM inventory.holds
 WHERE establishment_id = $1 AND state = 'held' AND expires_at <= now()
@@ -268,17 +269,20 @@ async def return_places(session: WriteSession, request: ReturnPlaces) -> Hold:
 
 
 async def expire_holds(
-    session: WriteSession, establishment_id: UUID, in_the_way_of: Sequence[PlaceHold] | None = None
+    session: WriteSession,
+    establishment_id: UUID,
+    limit: int = EXPIRED_PER_SWEEP,
+    in_the_way_of: Sequence[PlaceHold] | None = None,
 ) -> int:
-    """Ends holds whose time is over, at most `EXPIRED_PER_SWEEP`; returns how many.
+    """Ends holds whose time is over, at most `limit`; returns how many.
 
     `in_the_way_of`: only those whose places these requests could have instead.
     """
     if in_the_way_of is None:
-        found = await session.fetch(FIND_EXPIRED, establishment_id, EXPIRED_PER_SWEEP)
+        found = await session.fetch(FIND_EXPIRED, establishment_id, limit)
     else:
         slot_ids = list({line.slot_id for request in in_the_way_of for line in request.lines})
-        found = await session.fetch(FIND_EXPIRED_IN_THE_WAY, establishment_id, EXPIRED_PER_SWEEP, slot_ids)
+        found = await session.fetch(FIND_EXPIRED_IN_THE_WAY, establishment_id, limit, slot_ids)
     expired = [row["id"] for row in found]
     if not expired:
         return 0

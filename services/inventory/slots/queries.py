@@ -6,13 +6,35 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import msgspec
 import sqlalchemy as sa
 
-from services.inventory.contract import FindSlots, Schedule, Slot
-from services.inventory.slots.rules import Per, entry_window
+from services.inventory.contract import FindPlaces, FindSlots, Schedule, Slot, SlotPlaces
+from services.inventory.slots.rules import Per, SaleTerms, entry_window, on_sale, sales_end
 from services.inventory.tables import gauges, hold_lines, holds, schedules, shared_gauges, slots
 from services.kit.database import ReadSession
+
+# The smallest of all gauges, as a hold would find it. Its own clock: who asks may be on another machine.
+FIND_PLACES = """
+SELECT slots.id, slots.offer_id, slots.starts_at, slots.ends_at, slots.local_date,
+       schedules.timezone, schedules.kind, schedules.opens_at, schedules.closes_minutes_before, schedules.published,
+       counted.free, counted.capacity, counted.closed, now() AS now
+FROM (
+    SELECT id FROM inventory.slots WHERE establishment_id = $1 AND id = ANY($2::uuid[])
+    UNION
+    SELECT slots.id FROM unnest($3::uuid[], $4::date[]) AS wanted(offer_id, day)
+    JOIN inventory.slots ON slots.establishment_id = $1 AND slots.offer_id = wanted.offer_id
+        AND slots.local_date = wanted.day
+) AS found
+JOIN inventory.slots ON slots.establishment_id = $1 AND slots.id = found.id AND slots.removed_at IS NULL
+JOIN inventory.schedules ON schedules.establishment_id = $1 AND schedules.offer_id = slots.offer_id
+JOIN LATERAL (
+    SELECT min(gauges.capacity - gauges.held - gauges.sold) AS free, min(gauges.capacity) AS capacity,
+           bool_or(gauges.closed) AS closed
+    FROM inventory.gauges WHERE gauges.establishment_id = $1 AND gauges.id = ANY(slots.gauge_ids)
+) AS counted ON true
+ORDER BY slots.starts_at, slots.id"""
 
 
 class SharedGauge(msgspec.Struct, frozen=True):
@@ -61,6 +83,13 @@ async def find_slots(session: ReadSession, query: FindSlots) -> list[Slot]:
         )
     )
     return [_slot(row) for row in rows]
+
+
+async def find_places(session: ReadSession, query: FindPlaces) -> list[SlotPlaces]:
+    """One statement, however many; only slots that are still offered."""
+    offers, days = [day.offer_id for day in query.days], [day.day for day in query.days]
+    rows = await session.fetch(FIND_PLACES, query.establishment_id, query.slot_ids, offers, days)
+    return [_places(row) for row in rows]
 
 
 async def schedule_of(session: ReadSession, establishment_id: UUID, offer_id: UUID) -> Schedule | None:
@@ -159,6 +188,26 @@ def _slot(row: sa.Row[Any]) -> Slot:
         timezone=row.timezone,
         valid_from=valid_from,
         valid_until=valid_until,
+    )
+
+
+def _places(row: asyncpg.Record) -> SlotPlaces:
+    terms = SaleTerms(
+        kind=row["kind"],
+        opens_at=row["opens_at"],
+        closes_minutes_before=row["closes_minutes_before"],
+        published=row["published"],
+    )
+    return SlotPlaces(
+        slot_id=row["id"],
+        offer_id=row["offer_id"],
+        starts_at=row["starts_at"],
+        day=row["local_date"],
+        timezone=row["timezone"],
+        free=max(row["free"], 0),
+        capacity=row["capacity"],
+        on_sale=not row["closed"] and on_sale(terms, row["starts_at"], row["ends_at"], row["now"]),
+        sold_until=sales_end(terms.kind, row["starts_at"], row["ends_at"], terms.closes_minutes_before),
     )
 
 

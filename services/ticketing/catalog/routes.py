@@ -64,7 +64,7 @@ async def add_venue(
     return respond(await once.answer(principal.tenant, await idempotency_key(request), action))
 
 
-@get(VENUES, **needs("catalog:write"), summary="Venues")
+@get(VENUES, **public(), summary="Venues")
 async def list_all_venues(
     principal: NamedDependency[Principal], database: NamedDependency[Database], limit: Limit = 50, cursor: Cursor = None
 ) -> Page[Venue]:
@@ -75,7 +75,7 @@ async def list_all_venues(
     return page(found, limit, lambda venue: [str(venue.id)])
 
 
-@get(f"{VENUES}/{{venue_id:str}}", **needs("catalog:write"), summary="A venue")
+@get(f"{VENUES}/{{venue_id:str}}", **public(), summary="A venue")
 async def show_venue(
     principal: NamedDependency[Principal], database: NamedDependency[Database], venue_id: FromPath[str]
 ) -> Venue:

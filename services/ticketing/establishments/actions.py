@@ -4,6 +4,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 
 from services.kit.database import WriteSession, violates
@@ -12,8 +13,15 @@ from services.kit.money import Currency
 from services.kit.rows import changes
 from services.kit.texts import Language, Texts
 from services.kit.zones import ZoneName, checked_zone
-from services.ticketing.establishments.queries import Establishment, find_establishment
-from services.ticketing.establishments.tables import establishments
+from services.ticketing.establishments.queries import (
+    Establishment,
+    Presentation,
+    find_establishment,
+    find_presentation,
+)
+from services.ticketing.establishments.requests import PresentationChange
+from services.ticketing.establishments.rules import check_accent, check_accessibility, check_logo, check_slug
+from services.ticketing.establishments.tables import establishments, presentations
 from services.ticketing.ledger.actions import NewEvent, append, open_ledger
 
 PaymentMethod = Literal["free", "stripe", "on_site", "on_account"]
@@ -71,8 +79,10 @@ class EstablishmentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
 
 
 async def create_establishment(session: WriteSession, establishment_id: UUID, new: NewEstablishment) -> Establishment:
-    """In a transaction of the new establishment itself. Raises `Conflict` when the slug is taken."""
+    """In a transaction of the new establishment itself. Raises `Conflict` when the slug is taken, `Invalid`."""
     checked_zone(new.timezone)
+    check_slug(new.slug)
+    check_accent(new.accent_colour)
     values = msgspec.structs.asdict(new)
     try:
         await session.run(sa.insert(establishments).values(id=establishment_id, **values))
@@ -95,6 +105,8 @@ async def change_establishment(
     values = changes(change)
     if not values:
         raise Invalid("Send at least one field to change.")
+    if change.accent_colour is not UNSET:
+        check_accent(change.accent_colour)
     await session.run(sa.update(establishments).where(establishments.c.id == establishment_id).values(**values))
     await append(
         session,
@@ -104,4 +116,31 @@ async def change_establishment(
     changed = await find_establishment(session, establishment_id)
     if changed is None:
         raise LookupError("The establishment of this transaction exists.")
+    return changed
+
+
+async def change_presentation(
+    session: WriteSession, establishment_id: UUID, change: PresentationChange
+) -> Presentation:
+    """Raises `Invalid`."""
+    values = changes(change)
+    if not values:
+        raise Invalid("Send at least one field to change.")
+    if change.logo is not UNSET:
+        check_logo(change.logo)
+    if change.accessibility is not UNSET:
+        check_accessibility(change.accessibility)
+    known = msgspec.to_builtins(await find_presentation(session, establishment_id))
+    changed = msgspec.convert({**known, **msgspec.to_builtins(values)}, Presentation)
+    row = msgspec.to_builtins(changed)
+    await session.run(
+        insert(presentations)
+        .values(establishment_id=establishment_id, **row)
+        .on_conflict_do_update(index_elements=["establishment_id"], set_=row)
+    )
+    await append(
+        session,
+        establishment_id,
+        NewEvent("presentation.changed", f"establishment:{establishment_id}", {"fields": sorted(values)}),
+    )
     return changed

@@ -1,3 +1,5 @@
+from datetime import date
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -8,7 +10,7 @@ from services.kit.errors import NotFound
 from services.kit.recent import Recent
 from services.kit.rows import to_struct
 from services.ticketing.contract import EstablishmentCard
-from services.ticketing.establishments.tables import establishments
+from services.ticketing.establishments.tables import establishments, presentations
 
 
 class Establishment(msgspec.Struct, frozen=True):
@@ -47,8 +49,36 @@ class Profile(msgspec.Struct, frozen=True):
     contact_email: str
     accent_colour: str
     payment_methods: list[str]
+    hold_minutes: int
+    extension_minutes: int
     cancellation_hours_before: int | None
     exchange_hours_before: int | None
+
+
+class Accessibility(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What an audit of the shop found, as the declaration of RGAA 4 states it. Without an audit there is no claim."""
+
+    status: Literal["not_audited", "non_compliant", "partially_compliant", "compliant"] = "not_audited"
+    audited_on: date | None = None
+    auditor: str = ""
+    compliance_percent: int | None = None
+    not_accessible: dict[str, str] = {}
+    plan_url: str = ""
+
+
+class Presentation(msgspec.Struct, frozen=True):
+    """How the establishment shows itself to visitors. `logo` is a data: URI."""
+
+    logo: str = ""
+    about: dict[str, str] = {}
+    opening_hours: dict[str, str] = {}
+    access: dict[str, str] = {}
+    terms: dict[str, str] = {}
+    legal_notice: dict[str, str] = {}
+    contact_phone: str = ""
+    website: str = ""
+    allowed_origins: list[str] = []
+    accessibility: Accessibility = msgspec.field(default_factory=Accessibility)
 
 
 def profile(establishment: Establishment) -> Profile:
@@ -63,6 +93,12 @@ async def find_establishment(session: ReadSession, reference: str | UUID) -> Est
         wanted = establishments.c.slug == reference
     row = await session.first(sa.select(establishments).where(wanted))
     return to_struct(row, Establishment) if row else None
+
+
+async def find_presentation(session: ReadSession, establishment_id: UUID) -> Presentation:
+    """An empty one as long as nothing was said."""
+    row = await session.first(sa.select(presentations).where(presentations.c.establishment_id == establishment_id))
+    return to_struct(row, Presentation) if row else Presentation()
 
 
 async def list_establishments(session: ReadSession) -> list[EstablishmentCard]:

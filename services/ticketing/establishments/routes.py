@@ -6,8 +6,17 @@ from services.kit.database import Database
 from services.kit.errors import NotFound
 from services.kit.principal import Principal
 from services.kit.web import ESTABLISHMENT, needs, public
-from services.ticketing.establishments.actions import EstablishmentChange, change_establishment
-from services.ticketing.establishments.queries import Profile, find_establishment, profile
+from services.ticketing.establishments.actions import EstablishmentChange, change_establishment, change_presentation
+from services.ticketing.establishments.queries import (
+    Presentation,
+    Profile,
+    find_establishment,
+    find_presentation,
+    profile,
+)
+from services.ticketing.establishments.requests import PresentationChange
+
+PRESENTATION = f"{ESTABLISHMENT}/presentation"
 
 
 @get(ESTABLISHMENT, **public(), summary="The public profile of an establishment")
@@ -28,4 +37,16 @@ async def edit_establishment(
     return profile(changed)
 
 
-handlers = [show_establishment, edit_establishment]
+@get(PRESENTATION, **public(), summary="What the shop shows of the establishment: logo, texts, contact")
+async def show_presentation(principal: NamedDependency[Principal], database: NamedDependency[Database]) -> Presentation:
+    return await database.read(principal.tenant, lambda session: find_presentation(session, principal.tenant))
+
+
+@patch(PRESENTATION, **needs("admin"), summary="Change what the shop shows of the establishment")
+async def edit_presentation(
+    principal: NamedDependency[Principal], database: NamedDependency[Database], data: JSONBody[PresentationChange]
+) -> Presentation:
+    return await database.write(principal.tenant, lambda session: change_presentation(session, principal.tenant, data))
+
+
+handlers = [show_establishment, edit_establishment, show_presentation, edit_presentation]

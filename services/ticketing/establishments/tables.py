@@ -2,6 +2,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 from services.kit.columns import moment
+from services.kit.tenancy import establishment_column
 from services.ticketing.tables import metadata
 
 # A registry of the instance, not a tenant table: everybody may read it, each establishment changes its own row.
@@ -28,4 +29,23 @@ establishments = sa.Table(
     sa.Column("cancellation_hours_before", sa.Integer, server_default=sa.text("24")),
     sa.Column("exchange_hours_before", sa.Integer, server_default=sa.text("1")),
     moment("created_at", default_now=True),
+)
+
+# What the shop shows beyond the name. Apart from the registry, which every sale reads.
+presentations = sa.Table(
+    "presentations",
+    metadata,
+    establishment_column(),
+    # A data: URI.
+    sa.Column("logo", sa.Text, nullable=False),
+    sa.Column("about", sa.JSON, nullable=False),
+    sa.Column("opening_hours", sa.JSON, nullable=False),
+    sa.Column("access", sa.JSON, nullable=False),
+    sa.Column("terms", sa.JSON, nullable=False),
+    sa.Column("legal_notice", sa.JSON, nullable=False),
+    sa.Column("contact_phone", sa.Text, nullable=False),
+    sa.Column("website", sa.Text, nullable=False),
+    # Sites that may show the calendar in a frame.
+    sa.Column("allowed_origins", ARRAY(sa.Text), nullable=False),
+    sa.Column("accessibility", sa.JSON, nullable=False),
 )

@@ -235,7 +235,7 @@ class Checkout:
             if len(postings) > 1:
                 # The batcher takes them one by one.
                 raise
-            if any(violates(error, key) for key in ("pk_settlements", "pk_orders", "pk_order_lines")):
+            if any(violates(error, key) for key in ("pk_settlements", "pk_orders", "pk_order_lines", "pk_payments")):
                 return [OrderSettled()]
             # Two short codes met, which happens once in years: the second try makes new ones.
             return await self._write(tenant, postings)

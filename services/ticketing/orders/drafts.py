@@ -96,7 +96,7 @@ def with_customer(order: Order, customer: Customer | None) -> Order:
 def confirmed_by(order: Order, wanted: Confirmation) -> Order:
     """With the payment method and customer of its confirmation. Raises `Invalid` if nobody is named at all."""
     named = with_customer(order, wanted.customer)
-    if not named.customer_email:
+    if not (named.customer_name and named.customer_email):
         raise Invalid.field("/customer", "Name and e-mail are needed to confirm.")
     return msgspec.structs.replace(named, payment_method=wanted.payment_method)
 

@@ -32,10 +32,12 @@ from services.ticketing.payments.actions import fail_refund, finish_refund, mark
 from services.ticketing.payments.provider import PaymentProvider, RefundOrder, RefundRefused
 from services.ticketing.payments.queries import (
     WaitingRefund,
+    pageless_payments,
     pending_payments,
     unsettled_payments,
     waiting_refunds,
 )
+from services.ticketing.payments.rules import ASK_AFTER, births_to_ask_about
 
 log = structlog.get_logger()
 BATCH = 200
@@ -43,8 +45,8 @@ SALES = 500
 AT_THE_DESK = "at the desk"
 # A confirmation that ran into the last second of its hold may still be writing its tickets.
 GRACE = timedelta(seconds=5)
-# A notification usually comes within seconds; then we ask ourselves.
-ASK_AFTER = timedelta(seconds=20)
+# After so long we stop waiting for a provider's page of which we were never told.
+PAGE_LOST_AFTER = timedelta(hours=1)
 # No transaction lives longer than the statement timeout of 10 seconds: what was sold a minute ago is visible.
 SETTLED_AFTER = timedelta(seconds=60)
 BEGINNING = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
@@ -56,6 +58,10 @@ class OrderJobs:
         self._database = resources.database
         self._cashier = cashier
         self._provider = provider
+        # When this process last asked about the payments of an establishment.
+        self._asked_at: dict[UUID, datetime] = {}
+        # Overdue orders on whose page a payment is under way: a bank debit takes days.
+        self._look_again_at: dict[UUID, datetime] = {}
 
     async def run_once(self) -> None:
         """Everything that is waiting anywhere. One establishment's trouble does not stop the others."""
@@ -77,17 +83,21 @@ class OrderJobs:
             await _guarded(self._reconcile_establishment, tenant)
 
     async def _expire_orders(self, tenant: UUID) -> None:
-        before = self._resources.clock.now() - GRACE
+        now = self._resources.clock.now()
+        before = now - GRACE
 
         over = partial(overdue_orders, establishment_id=tenant, before=before, limit=BATCH)
         for order_id in await self._database.read(tenant, over):
-            await _guarded(partial(self._expire_order, order_id=order_id), tenant)
+            if self._look_again_at.get(order_id, now) <= now:
+                await _guarded(partial(self._expire_order, order_id=order_id), tenant)
 
     async def _expire_order(self, tenant: UUID, order_id: UUID) -> None:
         order = await self._database.read(tenant, lambda session: find_order(session, tenant, order_id))
         if not await self._cashier.close_pages(tenant, order):
-            # The next round knows more.
+            now = self._resources.clock.now()
+            self._look_again_at[order_id] = now + max(ASK_AFTER, now - (order.expires_at or now))
             return
+        self._look_again_at.pop(order_id, None)
         try:
             await self._database.write(tenant, lambda session: let_go(session, tenant, order_id, "expired"))
         except OrderSettled:
@@ -104,19 +114,21 @@ class OrderJobs:
             await self._database.write(tenant, done)
 
     async def _ask_about_payments(self, tenant: UUID) -> None:
-        before = self._resources.clock.now() - ASK_AFTER
         if self._provider is None:
             return
+        now = self._resources.clock.now()
+        births = list(births_to_ask_about(self._asked_at.get(tenant), now))
         pending = await self._database.read(
-            tenant, lambda session: pending_payments(session, tenant, created_before=before, limit=BATCH)
+            tenant, partial(pending_payments, establishment_id=tenant, made_within=births, limit=BATCH)
         )
+        self._asked_at[tenant] = now
         for payment in pending:
-            if payment.checkout_reference:
-                await _guarded(partial(self._cashier.settle, reference=payment.checkout_reference), tenant)
-            elif payment.created_at < before - timedelta(hours=1):
-                # The provider's page never came to be: nobody can pay there.
-                over = partial(mark_over, establishment_id=tenant, payment_id=payment.id)
-                await self._database.write(tenant, over)
+            await _guarded(partial(self._cashier.settle, reference=payment.checkout_reference), tenant)
+        lost = partial(pageless_payments, establishment_id=tenant, made_before=now - PAGE_LOST_AFTER, limit=BATCH)
+        for payment in await self._database.read(tenant, lost):
+            # Nobody can pay there.
+            over = partial(mark_over, establishment_id=tenant, payment_id=payment.id)
+            await self._database.write(tenant, over)
 
     async def _settle_payments(self, tenant: UUID) -> None:
         unsettled = await self._database.read(tenant, lambda session: unsettled_payments(session, tenant, BATCH))

@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
+from services.kit.columns import known
 from services.kit.database import ReadSession
 from services.kit.errors import NotFound
 from services.kit.rows import to_struct
@@ -104,9 +105,12 @@ async def list_orders(session: ReadSession, establishment_id: UUID, wanted: Orde
     if wanted.reference is not None:
         statement = statement.where(orders.c.reference == wanted.reference)
     if wanted.email is not None:
-        statement = statement.where(orders.c.customer_email == wanted.email.lower())
+        # The second condition is that of the index, which a plan for any address could not use without.
+        statement = statement.where(
+            orders.c.customer_email == wanted.email.lower(), orders.c.customer_email != known("")
+        )
     if wanted.status is not None:
-        statement = statement.where(orders.c.status == wanted.status)
+        statement = statement.where(orders.c.status == known(wanted.status))
     if wanted.created_from is not None:
         statement = statement.where(orders.c.created_at >= wanted.created_from)
     if wanted.after is not None:
@@ -139,7 +143,7 @@ async def overdue_orders(session: ReadSession, establishment_id: UUID, *, before
         sa.select(orders.c.id)
         .where(
             orders.c.establishment_id == establishment_id,
-            orders.c.status.in_(("held", "awaiting_payment")),
+            orders.c.status.in_((known("held"), known("awaiting_payment"))),
             orders.c.expires_at < before,
         )
         .order_by(orders.c.expires_at)

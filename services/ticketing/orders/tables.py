@@ -29,6 +29,15 @@ orders = sa.Table(
     sa.CheckConstraint("status IN ('held', 'awaiting_payment', 'confirmed', 'cancelled', 'expired')", name="status"),
     sa.CheckConstraint("total_minor >= 0", name="total"),
     sa.Index(None, "establishment_id", "created_at", "id"),
+    # For lists by status. Most orders are confirmed: those are found by their time.
+    sa.Index(
+        "ix_orders_status",
+        "establishment_id",
+        "status",
+        "created_at",
+        "id",
+        postgresql_where=sa.text("status <> 'confirmed'"),
+    ),
     sa.Index("ix_orders_email", "establishment_id", "customer_email", postgresql_where=sa.text("customer_email <> ''")),
     sa.Index(
         "ix_orders_expiring",
@@ -88,6 +97,7 @@ place_returns = sa.Table(
     sa.Column("lines", sa.JSON(none_as_null=True)),
     moment("created_at", default_now=True),
     moment("done_at", nullable=True),
+    sa.Index(None, "establishment_id", "hold_id"),
     sa.Index("ix_place_returns_waiting", "establishment_id", "created_at", postgresql_where=sa.text("done_at IS NULL")),
 )
 

@@ -49,7 +49,10 @@ class PaymentView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """`access_token` reaches the order without a key; it is shown to whoever made the order."""
+    """`access_token` reaches the order without a key; it is shown to whoever made the order.
+
+    `extended`: its hold cannot be extended again.
+    """
 
     id: UUID
     reference: str
@@ -64,6 +67,7 @@ class OrderView(msgspec.Struct, frozen=True):
     vat: list[VatView]
     payment: PaymentView | None
     tickets: list[TicketView]
+    extended: bool
     access_token: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -88,6 +92,7 @@ def order_view(
         vat=_vat(order.lines, money),
         payment=_payment(order, money),
         tickets=ticket_views(order.tickets, keyring, catalogue, order.currency),
+        extended=order.extended,
         access_token=access_token or msgspec.UNSET,
     )
 

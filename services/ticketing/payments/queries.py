@@ -1,9 +1,11 @@
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
+from services.kit.columns import known
 from services.kit.database import ReadSession
 from services.kit.rows import to_struct
 from services.ticketing.payments.tables import payments, refunds
@@ -35,7 +37,7 @@ async def payment_of_checkout(session: ReadSession, establishment_id: UUID, refe
         sa.select(payments).where(
             payments.c.establishment_id == establishment_id,
             payments.c.checkout_reference == reference,
-            payments.c.checkout_reference != "",
+            payments.c.checkout_reference != known(""),
         )
     )
     return to_struct(row, PendingPayment) if row else None
@@ -47,7 +49,7 @@ async def unsettled_payments(session: ReadSession, establishment_id: UUID, limit
         sa.select(payments)
         .where(
             payments.c.establishment_id == establishment_id,
-            payments.c.status == "paid",
+            payments.c.status == known("paid"),
             payments.c.settled_at.is_(None),
         )
         .order_by(payments.c.paid_at)
@@ -57,19 +59,27 @@ async def unsettled_payments(session: ReadSession, establishment_id: UUID, limit
 
 
 async def pending_payments(
-    session: ReadSession, establishment_id: UUID, *, created_before: datetime, limit: int
+    session: ReadSession, establishment_id: UUID, *, made_within: Sequence[tuple[datetime, datetime]], limit: int
 ) -> list[PendingPayment]:
-    rows = await session.all(
-        sa.select(payments)
-        .where(
-            payments.c.establishment_id == establishment_id,
-            payments.c.status == "pending",
-            payments.c.created_at < created_before,
-        )
-        .order_by(payments.c.created_at)
-        .limit(limit)
+    """Those with a page at the provider that were made after the first and until the second moment of a pair."""
+    made = payments.c.created_at
+    return await _pending(
+        session,
+        establishment_id,
+        sa.and_(
+            payments.c.checkout_reference != known(""),
+            sa.or_(sa.false(), *(sa.and_(made > after, made <= until) for after, until in made_within)),
+        ),
+        limit,
     )
-    return [to_struct(row, PendingPayment) for row in rows]
+
+
+async def pageless_payments(
+    session: ReadSession, establishment_id: UUID, *, made_before: datetime, limit: int
+) -> list[PendingPayment]:
+    """Those whose page at the provider is not known."""
+    old = sa.and_(payments.c.checkout_reference == "", payments.c.created_at < made_before)
+    return await _pending(session, establishment_id, old, limit)
 
 
 async def waiting_refunds(session: ReadSession, establishment_id: UUID, limit: int) -> list[WaitingRefund]:
@@ -86,8 +96,20 @@ async def waiting_refunds(session: ReadSession, establishment_id: UUID, limit: i
             payments,
             (payments.c.establishment_id == establishment_id) & (payments.c.id == refunds.c.payment_id),
         )
-        .where(refunds.c.establishment_id == establishment_id, refunds.c.status == "waiting")
+        .where(refunds.c.establishment_id == establishment_id, refunds.c.status == known("waiting"))
         .order_by(refunds.c.created_at)
         .limit(limit)
     )
     return [to_struct(row, WaitingRefund) for row in rows]
+
+
+async def _pending(
+    session: ReadSession, establishment_id: UUID, chosen: sa.ColumnElement[bool], limit: int
+) -> list[PendingPayment]:
+    rows = await session.all(
+        sa.select(payments)
+        .where(payments.c.establishment_id == establishment_id, payments.c.status == known("pending"), chosen)
+        .order_by(payments.c.created_at)
+        .limit(limit)
+    )
+    return [to_struct(row, PendingPayment) for row in rows]

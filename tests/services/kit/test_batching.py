@@ -3,10 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 
+import httpx
 import pytest
+from litestar import get
+from prometheus_client import REGISTRY
 
 from services.kit.batching import Batcher
 from services.kit.errors import Unavailable
+from services.kit.service import service_app
+from services.kit.web import public
 
 
 class Kitchen:
@@ -57,6 +62,11 @@ async def order(batcher: Batcher[str, str, str], *requests: str, key: str = "tab
     return tasks
 
 
+async def full_house(batcher: Batcher[str, str, str]) -> list[asyncio.Task[str]]:
+    """One is being served, and as many wait as may."""
+    return await order(batcher, "first") + await order(batcher, *"abcde")
+
+
 async def test_lone_request_leaves_at_once(batcher: Batcher[str, str, str], kitchen: Kitchen):
     (task,) = await order(batcher, "tea")
     # No timer: turns of the loop were enough.
@@ -95,6 +105,104 @@ async def test_queue_that_is_full_is_unavailable(batcher: Batcher[str, str, str]
     elsewhere = await order(batcher, "welcome", key="terrace")
     kitchen.reopen()
     assert await asyncio.gather(*eating, *waiting, *elsewhere) == ["FIRST", *"ABCDE", "WELCOME"]
+
+
+async def test_full_queue_is_answered_503_with_retry_after(batcher: Batcher[str, str, str], kitchen: Kitchen):
+    @get("/table", **public())
+    async def sit_down() -> str:
+        return await batcher.submit("table", "too many")
+
+    kitchen.shut()
+    accepted = await full_house(batcher)
+    app = service_app("Kitchen", [sit_down], provided={})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://kitchen") as http:
+        refused = await http.get("/table")
+        kitchen.reopen()
+        await asyncio.gather(*accepted)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert (await http.get("/table")).status_code == 200
+
+
+async def test_queue_has_room_again_once_a_batch_left(batcher: Batcher[str, str, str], kitchen: Kitchen):
+    kitchen.shut()
+    accepted = await full_house(batcher)
+    with pytest.raises(Unavailable):
+        await batcher.submit("table", "too early")
+    kitchen.reopen()
+    await asyncio.gather(*accepted)
+    assert await batcher.submit("table", "in time") == "IN TIME"
+
+
+async def test_caller_that_is_refused_costs_the_others_nothing(batcher: Batcher[str, str, str], kitchen: Kitchen):
+    kitchen.shut()
+    accepted = await full_house(batcher)
+    refused = await asyncio.gather(*await order(batcher, *"uvwxyz"), return_exceptions=True)
+    kitchen.reopen()
+    assert [type(reply) for reply in refused] == [Unavailable] * 6
+    assert await asyncio.gather(*accepted) == ["FIRST", *"ABCDE"]
+    assert [batch for _, batch in kitchen.served] == [["first"], ["a", "b", "c"], ["d", "e"]]
+
+
+async def test_sizes_and_waits_are_measured(kitchen: Kitchen):
+    batcher: Batcher[str, str, str] = Batcher("measured", kitchen.run, batch_limit=3)
+    kitchen.shut()
+    tasks = await order(batcher, "one") + await order(batcher, "two", "three", "four")
+    gone = await order(batcher, "gone")
+    gone[0].cancel()
+    await asyncio.sleep(0.02)
+    kitchen.reopen()
+    await asyncio.gather(*tasks)
+    # Batches of one and three; who went away before leaving counts nowhere.
+    assert (sample("parvis_batch_size_count"), sample("parvis_batch_size_sum")) == (2, 4)
+    # The longest wait of each batch; only the second one waited for a batch before it.
+    assert sample("parvis_batch_queue_seconds_count") == 2
+    assert 0.02 <= sample("parvis_batch_queue_seconds_sum") < 1
+
+
+def sample(name: str) -> float:
+    value = REGISTRY.get_sample_value(name, {"batch": "measured"})
+    assert value is not None
+    return value
+
+
+async def test_poison_in_a_batch_of_many_leaves_the_order_of_the_rest(
+    batcher: Batcher[str, str, str], kitchen: Kitchen
+):
+    kitchen.shut()
+    tasks = await order(batcher, "first") + await order(batcher, "a", "b", "fish", "c", "d")
+    kitchen.poison = {"fish"}
+    kitchen.reopen()
+    replies = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(reply) for reply in replies] == [str, str, str, ValueError, str, str]
+    # Each on its own, in order of arrival; the next batch is whole again.
+    assert [batch for _, batch in kitchen.served[-5:]] == [["a", "b", "fish"], ["a"], ["b"], ["fish"], ["c", "d"]]
+
+
+async def test_caller_that_goes_away_while_the_poison_is_looked_for(batcher: Batcher[str, str, str], kitchen: Kitchen):
+    kitchen.poison = {"fish"}
+    kitchen.shut()
+    tasks = await order(batcher, "soup", "fish", "bread")
+    tasks[2].cancel()
+    kitchen.reopen()
+    replies = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(reply) for reply in replies] == [str, ValueError, asyncio.CancelledError]
+    # It had left already: its effect stands, as for any client that hangs up.
+    assert [batch for _, batch in kitchen.served][-1] == ["bread"]
+
+
+async def test_close_without_anybody_is_at_once(batcher: Batcher[str, str, str]):
+    await asyncio.wait_for(batcher.close(), timeout=1)
+    await asyncio.wait_for(batcher.close(), timeout=1)
+
+
+async def test_process_that_is_killed_in_a_run_answers_everybody(batcher: Batcher[str, str, str], kitchen: Kitchen):
+    kitchen.shut()
+    tasks = await full_house(batcher)
+    for drain in batcher._drains:
+        drain.cancel()
+    replies = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), timeout=1)
+    # Nobody knows what became of the first.
+    assert [type(reply) for reply in replies] == [Unavailable] * 6
 
 
 async def test_exception_as_reply_reaches_its_own_caller_only(batcher: Batcher[str, str, str], kitchen: Kitchen):

@@ -1,10 +1,14 @@
+import time
 from typing import get_args
 from uuid import uuid4
 
+import jwt
 import msgspec
 import pytest
 
+from services.kit.errors import Unauthenticated
 from services.kit.principal import ANONYMOUS, IMPLIED, Principal, Scope
+from services.kit.principal_token import LIFETIME_SECONDS, PrincipalSigner, PrincipalVerifier, signing_key
 
 SCOPES = set(get_args(Scope))
 
@@ -54,3 +58,20 @@ def test_principal_survives_the_wire():
     )
     assert msgspec.convert(msgspec.to_builtins(principal), Principal) == principal
     assert principal.tenant == principal.establishment_id
+
+
+def test_token_is_checked_once_and_ends_in_time(monkeypatch: pytest.MonkeyPatch):
+    key = signing_key(b"s" * 32)
+    token = PrincipalSigner(key, "gateway").token(ANONYMOUS, "inventory")
+    verifier = PrincipalVerifier(key.public_key(), "inventory")
+    assert verifier.principal(token) == ANONYMOUS
+
+    def refuse(*_: object, **__: object) -> None:
+        raise jwt.InvalidTokenError
+
+    monkeypatch.setattr(jwt, "decode", refuse)
+    assert verifier.principal(token) == ANONYMOUS
+    later = time.time() + LIFETIME_SECONDS
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(Unauthenticated):
+        verifier.principal(token)

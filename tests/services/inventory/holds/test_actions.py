@@ -275,6 +275,17 @@ async def test_replace_hold_draws_on_the_places_of_the_old_one(
     assert await counts(owner, slot_id) == (10, 0)
 
 
+async def test_replace_hold_draws_on_the_places_of_expired_ones(
+    inventory: Inventory, owner: asyncpg.Connection, establishment_id: UUID, slot_id: UUID
+):
+    expired = await inventory.place_hold(request(establishment_id, (slot_id, 5)))
+    old = await inventory.place_hold(request(establishment_id, (slot_id, 5)))
+    await let_time_pass(owner, expired.id)
+    new = request(establishment_id, (slot_id, 10), owner_id=old.owner_id, replaces=old.id)
+    assert (await inventory.place_hold(new)).state == "held"
+    assert await counts(owner, slot_id) == (10, 0)
+
+
 async def test_replace_hold_that_is_refused_keeps_the_old_one(
     inventory: Inventory, owner: asyncpg.Connection, establishment_id: UUID, slot_id: UUID
 ):

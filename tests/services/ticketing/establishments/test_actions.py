@@ -133,6 +133,8 @@ def test_profile_keeps_what_is_not_public():
         "contact_email",
         "accent_colour",
         "payment_methods",
+        "hold_minutes",
+        "extension_minutes",
         "cancellation_hours_before",
         "exchange_hours_before",
     }

@@ -112,6 +112,15 @@ async def test_confirmed_twice_is_confirmed_once(shop: Shop):
     assert await shop.events("order") == ["order.confirmed"]
 
 
+async def test_confirmed_twice_at_the_desk_is_due_once(shop: Shop):
+    held = await shop.hold((await shop.slot(), shop.full_id, 2))
+    on_site = Confirmation(payment_method="on_site", customer=ADA)
+    first = await shop.desk.confirm(shop.staff, held, on_site, None)
+    again = await shop.desk.confirm(shop.staff, held, on_site, None)
+    assert msgspec.json.decode(again.body)["tickets"] == msgspec.json.decode(first.body)["tickets"]
+    assert [(due.status, due.amount_minor) for due in (await shop.read(held)).payments] == [("due", 3000)]
+
+
 async def test_confirmations_at_the_same_time_make_one_set_of_tickets(shop: Shop):
     slot = await shop.slot()
     held = await shop.hold((slot, shop.free_id, 2))
