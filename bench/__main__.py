@@ -13,6 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.generator import measure_generator
 from bench.ground import Size, prepared_ground
 from bench.plan import Plan, carry_out
+from bench.profile import Profile
+from bench.profile import as_markdown as profile_as_markdown
+from bench.profile import profile as record
+from bench.profile import write_page as write_profile
 from bench.report import as_table, sale_in_words, write_json, write_page, write_plots
 from bench.rows import ROWS
 from bench.sold_out import CALLERS, PLACES, PLACES_MAX, Sale, sell_out
@@ -105,6 +109,28 @@ def sold_out(
     Console().print(sale_in_words(sale), highlight=False)
     if not sale.exact:
         sys.exit(1)
+
+
+@app.command()
+def profile(
+    *,
+    row: Annotated[str, typer.Option(help="Which request.")] = "hot",
+    clients: Annotated[int, typer.Option(help="Number of clients.", min=1)] = 300,
+    seconds: Annotated[int, typer.Option(help="How long py-spy watches.", min=2)] = 10,
+    page: Annotated[Path | None, typer.Option(help="Write the table between the marks of this page.")] = None,
+) -> None:
+    """What the web process does with its time, by the part of the house."""
+    chosen = _rows(row)[0]
+
+    async def watch(sight: "_Sight") -> Profile:
+        async with prepared_ground(Size(), with_ceiling=False, tell=sight.tell) as ground:
+            sight.tell(f"{chosen}, watched for {seconds} s")
+            return await record(ground, row=chosen, clients=clients, seconds=seconds)
+
+    found = _in_sight(watch, 1)
+    print(profile_as_markdown(found))
+    if page:
+        write_profile(found, page)
 
 
 @app.command()
