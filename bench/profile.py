@@ -96,7 +96,8 @@ def by_part(stacks: Iterable[str]) -> Counter[str]:
 def as_markdown(found: Profile) -> str:
     facts = (
         f"{found.row}, {found.clients} clients, {found.per_second:,.0f} a second while being watched, "
-        f"{found.web_microseconds:,.0f} µs of the web process each; its main thread was busy {found.busy:.0%} of the time."
+        f"{found.web_microseconds:,.0f} µs of the web process each; "
+        f"its main thread was busy {found.busy:.0%} of the time."
     )
     lines = [
         facts,
