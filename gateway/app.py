@@ -52,7 +52,6 @@ def create_gateway(
     callers = Callers(settings, ticketing=ticketing, limiter=limiter, clock=clock)
     return Gateway(
         settings,
-        document=document,
         pages=OwnPages(settings, document=document, readiness=readiness),
         shop=ShopPages(Shop(settings, ticketing=ticketing, upstreams=upstreams), callers),
         callers=callers,
@@ -67,14 +66,13 @@ class Gateway:
         self,
         settings: GatewaySettings,
         *,
-        document: ApiDocument,
         pages: OwnPages,
         shop: ShopPages,
         callers: Callers,
         upstreams: Mapping[Service, ASGIApp],
     ) -> None:
         self._settings = settings
-        self._document = document
+        self._document = pages.document
         self._pages = pages
         self._shop = shop
         self._callers = callers

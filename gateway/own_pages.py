@@ -25,7 +25,7 @@ Handler: TypeAlias = Callable[[HTTPScope], Awaitable[Reply]]
 class OwnPages:
     def __init__(self, settings: GatewaySettings, *, document: ApiDocument, readiness: Readiness) -> None:
         self._settings = settings
-        self._document = document
+        self.document = document
         self._readiness = readiness
         self._rendered: dict[str, tuple[str, Reply]] = {}
         self.draining = False
@@ -70,7 +70,7 @@ class OwnPages:
         return STYLE_REPLY
 
     async def _openapi(self, scope: HTTPScope) -> Reply:
-        document = await self._document.document()
+        document = await self.document.document()
         return cached_reply(Reply(status=200, body=document.encoded), document.tag, _header(scope, b"if-none-match"))
 
     async def _operations(self, scope: HTTPScope) -> Reply:
@@ -97,7 +97,7 @@ class OwnPages:
         self, scope: HTTPScope, template: str, values: Callable[[Document], dict[str, object]]
     ) -> Reply:
         """Rendered once for each version of the document."""
-        document = await self._document.document()
+        document = await self.document.document()
         tag, reply = self._rendered.get(template, ("", None))
         if reply is None or tag != document.tag:
             reply = page(template, {"here": scope["path"], **values(document)})

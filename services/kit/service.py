@@ -14,6 +14,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.kit.api_document import HouseDocument, operation_id
 from services.kit.bodies import JsonRequest, check_media_type, read_body
+from services.kit.errors import Invalid
 from services.kit.web import (
     ESTABLISHMENT,
     MAX_BODY_BYTES,
@@ -126,8 +127,10 @@ class _HotRoute(msgspec.Struct, frozen=True):
         principal = principal_of(scope)
         admit(principal, establishment, self.handler.opt)
         body = await _whole_body(receive)
+        if not body:
+            raise Invalid.field("", "A JSON body is needed.")
         content_type = header(scope, b"content-type")
-        check_media_type(content_type.decode("latin-1") if content_type else None)
+        check_media_type(content_type.decode("latin-1") if content_type is not None else None)
         data = read_body(body, self.body_type)
         asked: dict[str, object] = {}
         if "principal" in self.asked:

@@ -56,7 +56,10 @@ MORE: dict[str, dict[str, Any]] = {
     f"POST {E}/scans": {"direction": "in", "offline": False},
 }
 # Texts that may hold a line break: they are shown on pages, or are what a camera read.
-FREE_TEXT = re.compile(r"/(name|description|reason|legal_name|address|code|proof)\b|/gates/\d+/name")
+FREE_TEXT = re.compile(
+    r"/(name|description|reason|legal_name|address|code|proof|about|opening_hours|access|terms|legal_notice"
+    r"|not_accessible)\b|/gates/\d+/name"
+)
 WITH_BODY = [operation for operation in PREPARE if operation.split(" ")[0] in {"POST", "PATCH"}]
 
 

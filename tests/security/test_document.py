@@ -7,8 +7,11 @@ from tests.security.rights import ORDER, VISITOR, WHO_MAY, E
 from tests.security.world import Json, World
 
 # Repeated safely by other means: a scan by its own id, a notification by the provider's.
-SAFE_BY_THEMSELVES = {f"POST {E}/scans", "POST /v1/payments/stripe/{establishment}/webhook"}
+REFUSALS = f"{E}/reminder-refusals/{{token}}"
+SAFE_BY_THEMSELVES = {f"POST {E}/scans", "POST /v1/payments/stripe/{establishment}/webhook", f"POST {REFUSALS}"}
 FILES = {
+    f"GET {REFUSALS}": ["text/html"],
+    f"POST {REFUSALS}": ["text/html"],
     f"GET {ORDER}/tickets.pdf": ["application/pdf"],
     f"GET {E}/tickets/{{ticket_id}}": ["application/json", "application/pdf", "image/svg+xml", "text/calendar"],
 }

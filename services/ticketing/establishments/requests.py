@@ -18,13 +18,16 @@ Logo = Annotated[
     str,
     msgspec.Meta(max_length=MAX_LOGO_LENGTH, description="A data: URI of an SVG or PNG, or empty for none"),
 ]
-Phone = Annotated[str, msgspec.Meta(pattern=r"^(\+?[0-9][0-9 ().-]{1,30})?\Z", examples=["+33 1 23 45 67 89"])]
+Phone = Annotated[
+    str, msgspec.Meta(max_length=32, pattern=r"^(\+?[0-9][0-9 ().-]{1,30})?\Z", examples=["+33 1 23 45 67 89"])
+]
 Origin = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?\Z", max_length=300, examples=["https://www.museum.example"]
     ),
 ]
+Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z", max_length=200)]
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 
@@ -33,7 +36,7 @@ class AccessibilityInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     status: Literal["not_audited", "non_compliant", "partially_compliant", "compliant"] = "not_audited"
     audited_on: date | None = None
-    auditor: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    auditor: Line = ""
     compliance_percent: Percent | None = None
     not_accessible: LongTexts = {}
     plan_url: Url = ""

@@ -116,7 +116,7 @@ async def ask_about_reminders(
     stationery: NamedDependency[Stationery],
     site: NamedDependency[Site],
     token: FromPath[str],
-) -> Response[str]:
+) -> Response[bytes]:
     known = await _addressee(database, principal.tenant, site, token)
     return await _page(stationery, establishments, principal.tenant, known.language, done=False)
 
@@ -129,7 +129,7 @@ async def end_reminders(
     stationery: NamedDependency[Stationery],
     site: NamedDependency[Site],
     token: FromPath[str],
-) -> Response[str]:
+) -> Response[bytes]:
     """Also what mailboxes send by themselves when their reader presses "unsubscribe" (RFC 8058)."""
     tenant = principal.tenant
     known = await _addressee(database, tenant, site, token)
@@ -150,7 +150,7 @@ async def _addressee(database: Database, tenant: UUID, site: Site, token: str) -
 
 async def _page(
     stationery: Stationery, establishments: Establishments, tenant: UUID, wanted: str, *, done: bool
-) -> Response[str]:
+) -> Response[bytes]:
     establishment = await establishments.get(tenant)
     names_language = language_of(wanted, establishment)
     language = formats.supported(names_language)
@@ -164,7 +164,7 @@ async def _page(
         "style": STYLE,
         "done": done,
     }
-    return Response(stationery.refusal(values), media_type="text/html", headers=PAGE_HEADERS)
+    return Response(stationery.refusal(values).encode(), media_type="text/html", headers=PAGE_HEADERS)
 
 
 def _view(message: Message) -> MessageView:

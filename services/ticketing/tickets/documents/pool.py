@@ -16,6 +16,7 @@ from services.kit.errors import Unavailable
 from services.ticketing.tickets.documents import pdf
 from services.ticketing.tickets.documents.document import TicketDocument
 
+NICENESS: Final = 5
 _ATTEMPTS: Final = 2
 
 
@@ -77,9 +78,15 @@ class RenderPool:
         if self._executor is None:
             # Spawned, not forked: the parent runs threads and holds sockets that a copy must not share.
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(1, mp_context=context, initializer=_end_with_parent)
+            self._executor = ProcessPoolExecutor(1, mp_context=context, initializer=_prepare)
             self._worker_pid = await asyncio.get_running_loop().run_in_executor(self._executor, os.getpid)
         return self._executor
+
+
+def _prepare() -> None:
+    # A page may wait a moment, a sale may not.
+    os.nice(NICENESS)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:
