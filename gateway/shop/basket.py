@@ -14,6 +14,7 @@ from services.kit.errors import Refused
 
 MAX_QUANTITY = 500
 IN_LINES = re.compile(r"#/lines/(\d+)/(\w+)")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 CUSTOMER = {"#/customer/name": "name", "#/customer/email": "email"}
 
 
@@ -97,15 +98,19 @@ def faults(
     return found or [Fault("", words.gettext("This cannot be ordered so. Please change your choice."))]
 
 
+def unreadable(form: Mapping[str, str]) -> list[str]:
+    """Which fields of the customer cannot be right. The API looks closer."""
+    missing = [] if form.get("name", "").strip() else ["name"]
+    return missing if EMAIL.fullmatch(form.get("email", "").strip()) else [*missing, "email"]
+
+
 def about_customer(words: Words, field: str) -> str:
     if field == "name":
         return words.gettext("Please enter your name.")
     return words.gettext("Please enter your e-mail address, like name@example.org.")
 
 
-def _about_line(
-    words: Words, field: str, one: Wanted, wanted: Sequence[Wanted], tariffs: Mapping[UUID, Tariff]
-) -> str:
+def _about_line(words: Words, field: str, one: Wanted, wanted: Sequence[Wanted], tariffs: Mapping[UUID, Tariff]) -> str:
     if field == "slot_id":
         return words.gettext("This time is no longer on sale. Please choose another.")
     tariff = tariffs.get(one.tariff_id)
@@ -127,11 +132,11 @@ def _about_line(
             tariff.min_per_order,
             tariff=name,
         )
-    company = [words.said(tariffs[other].name).text for other in tariff.eligibility.accompanied_by or () if other in tariffs]
+    company = [
+        words.said(tariffs[other].name).text for other in tariff.eligibility.accompanied_by or () if other in tariffs
+    ]
     if company:
-        return words.gettext(
-            "%(tariff)s: only together with %(others)s.", tariff=name, others=", ".join(company)
-        )
+        return words.gettext("%(tariff)s: only together with %(others)s.", tariff=name, others=", ".join(company))
     return words.gettext("%(tariff)s: this number cannot be ordered.", tariff=name)
 
 

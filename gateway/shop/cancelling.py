@@ -34,7 +34,9 @@ async def cancel(shop: Shop, visit: Visit) -> Reply:
     view = visit.view
     tickets = picked(form, own.order.tickets)
     if not tickets:
-        return await _choice(shop, view, own, [Fault("tickets", view.words.gettext("Please choose at least one ticket."))])
+        return await _choice(
+            shop, view, own, [Fault("tickets", view.words.gettext("Please choose at least one ticket."))]
+        )
     if form.get("agreed") != "yes":
         return await _review(shop, view, own, tickets)
     body = {"ticket_ids": [ticket.id for ticket in tickets]}
@@ -76,7 +78,6 @@ async def _review(shop: Shop, view: View, own: Own, tickets: Sequence[Ticket]) -
         "path": own.path,
         "visits": ticket_visits(view, front, tickets),
         "is_all": len(tickets) == len(own.order.valid_tickets),
-        "number": len(tickets),
         "back": view.words.price(refund.back_minor, currency) if refund.back_minor else "",
         "less_due": view.words.price(refund.less_due_minor, currency) if refund.less_due_minor else "",
         "hidden": hidden(shop, own),

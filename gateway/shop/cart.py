@@ -1,15 +1,16 @@
 """The order while it is made: places are held, lines can be changed, time runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import msgspec
 
-from gateway.replies import Headers, Reply
+from gateway.replies import Reply
 from gateway.shop import basket
 from gateway.shop.api import Ask
 from gateway.shop.basket import BadNumberError, Wanted
 from gateway.shop.cart_page import cart_page, empty_page, expired_page, pending_page
+from gateway.shop.language import Words
 from gateway.shop.offer import Fault, Form, offer_page
 from gateway.shop.own_answers import Line, Order
 from gateway.shop.own_order import Own, current_order, key_of, order_of_form, send_once
@@ -18,7 +19,7 @@ from gateway.shop.rendering import see_other
 from gateway.shop.routes import OwnPage
 from gateway.shop.shop import Shop
 from gateway.shop.visit import View, Visit
-from gateway.shop.visits import tariff_book
+from gateway.shop.visits import TariffBook, tariff_book
 from services.kit.errors import Invalid, Refused
 from services.kit.principal import Principal
 
@@ -48,16 +49,10 @@ async def add(shop: Shop, visit: Visit) -> Reply:
     front = await shop.storefront.front(view.visitor)
     offer = front.offer(form.get("offer_id", ""))
     tariffs = await tariff_book(shop, view, front, [offer.id])
-    slot_id = basket.read_id(form.get("slot_id", ""))
-    if slot_id is None:
-        return await _refill(shop, view, form, [Fault("slot_id", view.words.gettext("Please choose a time."))])
     try:
-        wanted = basket.chosen(form, slot_id)
-    except BadNumberError as error:
-        return await _refill(shop, view, form, [Fault(error.field, view.words.gettext("Please enter a number."))])
-    if not wanted:
-        first = f"quantity.{next(iter(tariffs), '')}"
-        return await _refill(shop, view, form, [Fault(first, view.words.gettext("Please choose at least one ticket."))])
+        wanted = _choice(view.words, form, tariffs)
+    except FilledWrongError as error:
+        return await _refill(shop, view, form, [error.fault])
     own = await current_order(shop, visit)
     kept: Sequence[Line] = own.order.lines if own and own.order.status == "held" else ()
     lines = basket.together(kept, wanted)
@@ -65,49 +60,34 @@ async def add(shop: Shop, visit: Visit) -> Reply:
         if own is None or not kept:
             return await hold(shop, visit, lines)
         await _change(shop, own, lines)
-    except Invalid as refused:
-        tariffs |= await tariff_book(shop, view, front, [line.offer_id for line in kept])
-        mine = set(wanted)
-        found = basket.faults(
-            view.words, refused, lines, tariffs, lambda one: f"quantity.{one.tariff_id}" if one in mine else ""
-        )
-        return await _refill(shop, view, form, found)
     except Refused as refused:
-        if refused.code in FULL:
-            return see_other(_full(view, str(offer.id), form.get("day"), wanted))
         if refused.code == "order_ended":
             return await hold(shop, visit, wanted)
-        text = view.words.gettext("This time is no longer on sale. Please choose another.")
-        return await _refill(shop, view, form, [Fault("slot_id", text)])
+        if refused.code in FULL:
+            return see_other(_full(view, str(offer.id), form.get("day"), wanted, refused.remaining))
+        tariffs |= await tariff_book(shop, view, front, [line.offer_id for line in kept])
+        return await _refill(shop, view, form, _faults_in_offer(view.words, refused, lines, wanted, tariffs))
     return see_other(view.link(f"/{view.slug}/order"))
 
 
 async def change(shop: Shop, visit: Visit) -> Reply:
     """Other quantities; nothing left gives the places back."""
     own, form = await order_of_form(shop, visit)
-    view, back = visit.view, see_other(visit.view.link(f"/{visit.view.slug}/order"))
-    if own.order.status != "held":
-        return back
+    view = visit.view
     try:
         wanted = basket.changed(form, own.order.lines)
     except BadNumberError as error:
         fault = Fault(error.field, view.words.gettext("Please enter a number."))
         return await cart_page(shop, view, own, Form(form, [fault]))
-    if not wanted:
+    if own.order.status == "held" and not wanted:
         return await give_up(shop, visit)
     try:
         await _change(shop, own, wanted)
-    except Invalid as refused:
-        front = await shop.storefront.front(view.visitor)
-        tariffs = await tariff_book(shop, view, front, [line.offer_id for line in own.order.lines])
-        found = basket.faults(view.words, refused, wanted, tariffs, lambda one: f"quantity.{basket.line_name(one)}")
-        return await cart_page(shop, view, own, Form(form, found))
     except Refused as refused:
-        if refused.code not in FULL:
-            return back
-        fault = Fault(_largest(own.order, wanted), _too_many(view, refused))
-        return await cart_page(shop, view, own, Form(form, [fault]))
-    return back
+        found = await _faults_in_order(shop, view, own.order, wanted, refused)
+        if found:
+            return await cart_page(shop, view, own, Form(form, found))
+    return see_other(view.link(f"/{view.slug}/order"))
 
 
 async def extend(shop: Shop, visit: Visit) -> Reply:
@@ -143,9 +123,7 @@ async def begin_again(shop: Shop, visit: Visit) -> Reply:
             raise
         first = await _first_without_room(shop, view, own.order)
         day = first.starts_at.date().isoformat()
-        return see_other(
-            _full(view, str(first.offer_id), day, [one for one in lines if one.slot_id == first.slot_id])
-        )
+        return see_other(_full(view, str(first.offer_id), day, [one for one in lines if one.slot_id == first.slot_id]))
 
 
 async def hold(shop: Shop, visit: Visit, lines: Sequence[Wanted], key: str | None = None) -> Reply:
@@ -169,6 +147,52 @@ async def send_or_show(shop: Shop, principal: Principal, ask: Ask) -> bool:
     return True
 
 
+class FilledWrongError(Exception):
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.text)
+        self.fault = fault
+
+
+def _choice(words: Words, form: Mapping[str, str], tariffs: TariffBook) -> list[Wanted]:
+    """Raises `FilledWrongError`."""
+    slot_id = basket.read_id(form.get("slot_id", ""))
+    if slot_id is None:
+        raise FilledWrongError(Fault("slot_id", words.gettext("Please choose a time.")))
+    try:
+        wanted = basket.chosen(form, slot_id)
+    except BadNumberError as error:
+        raise FilledWrongError(Fault(error.field, words.gettext("Please enter a number."))) from None
+    if not wanted:
+        first = f"quantity.{next(iter(tariffs), '')}"
+        raise FilledWrongError(Fault(first, words.gettext("Please choose at least one ticket.")))
+    return wanted
+
+
+def _faults_in_offer(
+    words: Words, refused: Refused, lines: Sequence[Wanted], wanted: Sequence[Wanted], tariffs: TariffBook
+) -> list[Fault]:
+    """Of the lines that are asked for, those that this form shows are `wanted`."""
+    if isinstance(refused, Invalid):
+        shown = set(wanted)
+        return basket.faults(
+            words, refused, lines, tariffs, lambda one: f"quantity.{one.tariff_id}" if one in shown else ""
+        )
+    return [Fault("slot_id", words.gettext("This time is no longer on sale. Please choose another."))]
+
+
+async def _faults_in_order(
+    shop: Shop, view: View, order: Order, wanted: Sequence[Wanted], refused: Refused
+) -> list[Fault]:
+    """None if the order is over: its page says so."""
+    if refused.code in FULL:
+        return [Fault(_largest(order, wanted), _too_many(view, refused))]
+    if not isinstance(refused, Invalid):
+        return []
+    front = await shop.storefront.front(view.visitor)
+    tariffs = await tariff_book(shop, view, front, [line.offer_id for line in order.lines])
+    return basket.faults(view.words, refused, wanted, tariffs, lambda one: f"quantity.{basket.line_name(one)}")
+
+
 async def _change(shop: Shop, own: Own, lines: Sequence[Wanted]) -> None:
     await shop.api.send(own.principal, Ask("PATCH", own.api, body={"lines": lines}), as_=Order)
 
@@ -181,11 +205,11 @@ async def _refill(shop: Shop, view: View, form: dict[str, str], faults: Sequence
     return await offer_page(shop, page, offer_id, Form(form, list(faults)))
 
 
-def _full(view: View, offer_id: str, day: str | None, wanted: Sequence[Wanted]) -> str:
-    """Where is room instead, and the waiting list."""
+def _full(view: View, offer_id: str, day: str | None, wanted: Sequence[Wanted], left: int | None = None) -> str:
+    """Where is room instead, and the waiting list. `left`: what the refusal said."""
     slot_id = wanted[0].slot_id if wanted else None
     want = ",".join(f"{one.tariff_id}:{one.quantity}" for one in wanted)
-    return view.link(f"/{view.slug}/waiting-list", offer=offer_id, day=day, slot=slot_id, want=want)
+    return view.link(f"/{view.slug}/waiting-list", offer=offer_id, day=day, slot=slot_id, want=want, left=left)
 
 
 async def _first_without_room(shop: Shop, view: View, order: Order) -> Line:

@@ -90,6 +90,9 @@ async def _visit(shop: Shop, view: View, own: Own) -> TicketVisit:
 async def _choice(shop: Shop, view: View, own: Own, form: Form) -> Reply:
     """Raises `NotFound`."""
     visit = await _visit(shop, view, own)
+    if not view.query.keys() & {"day", "month"}:
+        # Most who change the time keep the day.
+        view = msgspec.structs.replace(view, query={"day": str(visit.visited.date)})
     values = {
         **await offer_values(shop, view, str(visit.visited.offer_id)),
         "path": own.path,

@@ -28,7 +28,7 @@ async def confirm(shop: Shop, visit: Visit) -> Reply:
     front = await shop.storefront.front(view.visitor)
     methods = payment_methods(front, own.order.total.amount)
     method = methods[0] if len(methods) == 1 else form.get("payment_method", "")
-    faults = [Fault(name, basket.about_customer(view.words, name)) for name in ("name", "email") if not filled[name]]
+    faults = [Fault(name, basket.about_customer(view.words, name)) for name in basket.unreadable(filled)]
     if method not in methods:
         faults.append(Fault("payment_method", view.words.gettext("Please choose how to pay.")))
     if faults and own.order.status == "held":
@@ -61,9 +61,7 @@ async def _pay(shop: Shop, view: View, own: Own, body: Mapping[str, object], key
     # The way back works in another browser too: banks' applications open the one they like.
     back = f"{shop.public_url}{view.link(own.path, access_token=own.opener.token)}"
     asked = {**body, "success_url": back, "cancel_url": back}
-    order = await send_once(
-        shop, own.principal, Ask("POST", f"{own.api}/confirmation", body=asked, key=key), as_=Order
-    )
+    order = await send_once(shop, own.principal, Ask("POST", f"{own.api}/confirmation", body=asked, key=key), as_=Order)
     url = order.payment.url if order.payment else None
     if order.status != "awaiting_payment" or not url:
         return see_other(view.link(f"/{view.slug}/order"))
@@ -74,7 +72,12 @@ async def _pay(shop: Shop, view: View, own: Own, body: Mapping[str, object], key
 
 def _as_it_stands(view: View, refused: Refused) -> Reply:
     """Too late or twice: the page of the order says how it stands. Raises what is no conflict."""
-    if refused.code not in ABOUT_PAYMENT | {"order_ended", "order_settled", "validation_failed", "idempotency_key_reused"}:
+    if refused.code not in ABOUT_PAYMENT | {
+        "order_ended",
+        "order_settled",
+        "validation_failed",
+        "idempotency_key_reused",
+    }:
         raise refused
     return see_other(view.link(f"/{view.slug}/order"))
 

@@ -19,7 +19,7 @@ class Weight(msgspec.Struct, frozen=True):
 
 
 # tests/gateway/shop/test_weight.py measures what is stated here.
-STATED = Weight(kilobytes=10, requests=4, elements=300)
+STATED = Weight(kilobytes=15, requests=4, elements=300)
 
 
 async def show_accessibility(shop: Shop, view: View) -> Reply:

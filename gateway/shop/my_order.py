@@ -10,7 +10,7 @@ from gateway.shop.establishment import around
 from gateway.shop.order_not_open import not_open_page
 from gateway.shop.own_answers import Payment
 from gateway.shop.own_order import Own, hidden, key_of, open_order, order_of_form, order_of_path, send_once
-from gateway.shop.pocket import ORDER, Opener, Pocket
+from gateway.shop.pocket import Opener, Pocket
 from gateway.shop.rendering import page, see_other
 from gateway.shop.routes import OwnPage
 from gateway.shop.shop import Shop

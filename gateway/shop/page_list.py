@@ -1,6 +1,22 @@
 """All pages of the shop, in one place."""
 
-from gateway.shop import declarations, embed, establishment, for_robots, home, logos, offer
+from gateway.shop import (
+    cancelling,
+    cart,
+    changing_time,
+    checkout,
+    declarations,
+    embed,
+    establishment,
+    for_robots,
+    home,
+    logos,
+    my_order,
+    offer,
+    offline,
+    ticket_files,
+    waiting_list,
+)
 from gateway.shop.routes import OwnPage, SharedPage
 
 PAGES: list[SharedPage | OwnPage] = [
@@ -11,4 +27,12 @@ PAGES: list[SharedPage | OwnPage] = [
     *embed.pages,
     *declarations.pages,
     *for_robots.pages,
+    *cart.pages,
+    *checkout.pages,
+    *my_order.pages,
+    *ticket_files.pages,
+    *offline.pages,
+    *changing_time.pages,
+    *cancelling.pages,
+    *waiting_list.pages,
 ]

@@ -6,6 +6,7 @@ import base64
 import msgspec
 
 from gateway.replies import Reply
+from gateway.shop.api import Ask
 from gateway.shop.assets import asset_path
 from gateway.shop.establishment import around
 from gateway.shop.order_not_open import not_open_page
@@ -15,7 +16,6 @@ from gateway.shop.routes import OwnPage
 from gateway.shop.shop import Shop
 from gateway.shop.visit import Visit
 from gateway.shop.visits import TicketLine, Visited, ticket_visits
-from gateway.shop.api import Ask
 from services.kit.errors import NotFound
 
 SCRIPT_PATH = asset_path("offline.js")

@@ -48,7 +48,11 @@ def _museum(today: date) -> dict[str, Any]:
                         proof=("Carte d’étudiant ou de chômeur", "Student card"),
                     ),
                     _tariff(
-                        ("Moins de 26 ans", "Under 26"), 0, 1000, max_age=25, proof=("Pièce d’identité", "Identity")
+                        ("Moins de 26 ans", "Under 26"),
+                        0,
+                        1000,
+                        max_age=25,
+                        proof=("Pièce d’identité", "Identity document"),
                     ),
                 ],
                 "calendar": _calendar(today, ("09:00", "17:30"), every=30, duration=90, capacity=40),
@@ -130,7 +134,11 @@ def _theatre(today: date) -> dict[str, Any]:
                 "tariffs": [
                     _tariff(("Plein tarif", "Full price"), 2800, 550),
                     _tariff(
-                        ("Moins de 28 ans", "Under 28"), 1400, 550, max_age=27, proof=("Pièce d’identité", "Identity")
+                        ("Moins de 28 ans", "Under 28"),
+                        1400,
+                        550,
+                        max_age=27,
+                        proof=("Pièce d’identité", "Identity document"),
                     ),
                 ],
                 "calendar": {

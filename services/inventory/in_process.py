@@ -51,8 +51,7 @@ class InProcessInventory:
         try:
             return await self._replace(request, request.replaces)
         except (SoldOut, NotEnoughPlaces):
-            if not await self._expire_for([request]):
-                raise
+            await self._expire_for([request])
             return await self._replace(request, request.replaces)
 
     async def extend_hold(self, request: ExtendHold) -> Hold:

@@ -3,7 +3,8 @@
 for (const form of document.querySelectorAll("form.tickets")) {
   const fields = [...form.querySelectorAll("input[data-price]")];
   const total = form.querySelector(".total");
-  const money = new Intl.NumberFormat(document.documentElement.lang, { style: "currency", currency: form.dataset.currency });
+  const style = { style: "currency", currency: form.dataset.currency, trailingZeroDisplay: "stripIfInteger" };
+  const money = new Intl.NumberFormat(document.documentElement.lang, style);
   const minor = 10 ** money.resolvedOptions().maximumFractionDigits;
   const count = () => {
     const number = fields.reduce((sum, field) => sum + (field.valueAsNumber || 0), 0);
