@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Coroutine, Sequence
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
@@ -233,6 +234,7 @@ class OrderLife(RuleBasedStateMachine):
     def worker_ends_order(self, n: int) -> None:
         if not (kept := _of(self._live(), n)):
             return
+        self.shop.clock.moment = datetime.now(UTC)
         self._run(self.shop.end_order(self._run(self.shop.read(kept.id))))
         self.model.time_is_up(kept)
         self.model.close_page(kept)
