@@ -57,23 +57,27 @@ def _museum(today: date) -> dict[str, Any]:
                 ],
                 "calendar": _calendar(today, ("09:00", "17:30"), every=30, duration=90, capacity=40),
             },
-            {
-                "offer": {
-                    "name": {"fr": "Collections et jardin, billet du jour", "en": "Collections and garden, day ticket"},
-                    "description": {
-                        "fr": "Toutes les salles permanentes et le jardin de sculptures. Venez quand il vous plaît.",
-                        "en": "All permanent rooms and the sculpture garden. Come at any hour you like.",
-                    },
-                    "kind": "open",
-                    "published": True,
-                },
-                "tariffs": [
-                    _tariff(("Plein tarif", "Full price"), 900, 1000),
-                    _tariff(("Gratuit", "Free"), 0, 1000),
-                ],
-                "calendar": _calendar(today, ("00:00", "00:00"), every=1440, duration=1439, capacity=2000),
-            },
+            _day_ticket(today),
         ],
+    }
+
+
+def _day_ticket(today: date) -> dict[str, Any]:
+    return {
+        "offer": {
+            "name": {"fr": "Collections et jardin, billet du jour", "en": "Collections and garden, day ticket"},
+            "description": {
+                "fr": "Toutes les salles permanentes et le jardin de sculptures. Venez quand il vous plaît.",
+                "en": "All permanent rooms and the sculpture garden. Come at any hour you like.",
+            },
+            "kind": "open",
+            "published": True,
+        },
+        "tariffs": [
+            _tariff(("Plein tarif", "Full price"), 900, 1000),
+            _tariff(("Gratuit", "Free"), 0, 1000),
+        ],
+        "calendar": _calendar(today, ("00:00", "00:00"), every=1440, duration=1439, capacity=2000),
     }
 
 

@@ -46,7 +46,7 @@ async def test_metrics_name_routes_and_never_paths(house: House):
         'parvis_requests_total{method="GET",route="/v1/establishments/{establishment}/offers/{offer_id}/availability",'
         'service="inventory",status="2xx"}'
     ) in text
-    assert 'route="none",service="gateway",status="4xx"' in text
+    assert 'route="/{slug}",service="shop",status="4xx"' in text
     assert "canary" not in text
 
 
