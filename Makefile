@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: run test check setup lint types imports drift bench bench-growth lock clean
+.PHONY: run test check setup lint types imports drift bench bench-growth screenshots lock clean
 .DEFAULT_GOAL := run
 
 run: setup  ## start Parvis with demo data and say where to click
@@ -41,6 +41,9 @@ bench: setup  ## some six minutes on a quiet machine; rewrites the figures of do
 
 bench-growth: setup  ## some twenty minutes and 20 GB; rewrites the figures of growth (OPTIONS="--sizes 1:10000,50:100000")
 	$(BIN)/python -m bench.growth --json docs/performance/growth.json --page docs/performance.md $(OPTIONS)
+
+screenshots: setup  ## every page of the shop, phone and desktop, by Debian's chromium; takes a minute
+	$(BIN)/python -m tests.browser.screenshots docs/screenshots
 
 lock:  ## resolve the dependencies again; needs uv
 	uv lock --upgrade

@@ -66,6 +66,10 @@ async def _availability(ground: Ground, wanted: int) -> Iterator[bytes]:  # noqa
     return cycle([_question(museum) for museum in ground.museums])
 
 
+async def _pages(ground: Ground, wanted: int) -> Iterator[bytes]:  # noqa: ARG001
+    return cycle([_page(museum) for museum in ground.museums])
+
+
 ROWS = {
     row.name: row
     for row in (
@@ -74,6 +78,8 @@ ROWS = {
         Row("hold", "hold of 2, one hot slot", "hold", _holds),
         Row("scan", "scan of a ticket", "scan", _scans, expected=b'"admitted"'),
         Row("availability", f"availability of {SLOTS} slots", "availability", _availability),
+        # What the page shows is the availability of a day, so the limit is that of the row above.
+        Row("shop", "page of an offer, in the shop", "availability", _pages, expected=b"content-encoding: gzip"),
     )
 }
 
@@ -103,6 +109,12 @@ def _scans_of(museum: Museum, codes: list[str]) -> Iterator[bytes]:
 def _question(museum: Museum) -> bytes:
     window = f"from={museum.visit.first_date}&until={museum.visit.last_date}"
     return http_request("GET", f"{museum.path}/offers/{museum.visit.id}/availability?{window}")
+
+
+def _page(museum: Museum) -> bytes:
+    headers = "Accept: text/html\r\nAccept-Language: en\r\nAccept-Encoding: gzip\r\n"
+    path = f"/{museum.slug}/offers/{museum.visit.id}?day={museum.visit.first_date}"
+    return http_request("GET", path, headers=headers)
 
 
 def _numbered(request: bytes) -> Callable[[int], bytes]:

@@ -31,6 +31,10 @@ async def confirm(shop: Shop, visit: Visit) -> Reply:
     faults = [Fault(name, basket.about_customer(view.words, name)) for name in basket.unreadable(filled)]
     if method not in methods:
         faults.append(Fault("payment_method", view.words.gettext("Please choose how to pay.")))
+    if form.get("total") != str(own.order.total.amount):
+        # Another tab has changed the order: nobody agrees to what they have not seen.
+        text = view.words.gettext("Your order has changed in the meantime. Please check it and confirm again.")
+        faults.append(Fault("", text))
     if faults and own.order.status == "held":
         return await cart_page(shop, view, own, Form(filled, faults))
     customer = {"name": filled["name"], "email": filled["email"], "language": view.words.code}
