@@ -36,7 +36,7 @@ from gateway.shop import assets
 from gateway.shop.error_page import error_page
 from gateway.shop.language import LANGUAGES, liked_language, words
 from gateway.shop.page_list import PAGES
-from gateway.shop.remembered import Remembered, remembered
+from gateway.shop.remembered import Remembered, remembered, takes_gzip
 from gateway.shop.routes import Found, Routes, SharedPage
 from gateway.shop.shop import Shop
 from gateway.shop.visit import View, Visit
@@ -48,6 +48,7 @@ MAX_AGE_SECONDS = 1.0
 MAX_BYTES = 64_000_000
 DEFAULT_LANGUAGE = "fr"
 READING = frozenset({"GET", "HEAD"})
+# Longer ones (whoever links to us may add trackers of any length) are read, but not remembered.
 MAX_QUERY_LENGTH = 1_000
 MAX_VALUE_LENGTH = 200
 
@@ -124,7 +125,7 @@ class ShopPages:
 def _asset(scope: HTTPScope) -> Reply:
     if scope["method"] not in READING:
         raise OtherMethodsOnly(headers=((b"allow", b"GET, HEAD"),))
-    found = assets.asset(scope["path"], zipped=b"gzip" in _header(scope, b"accept-encoding"))
+    found = assets.asset(scope["path"], zipped=takes_gzip(_header(scope, b"accept-encoding")))
     if found is None:
         raise NotFound
     return found
@@ -143,7 +144,7 @@ def _view(question: Question, params: dict[str, str], visitor: Principal) -> Vie
 
 def _question(scope: HTTPScope, names: tuple[str, ...]) -> Question:
     query = scope["query_string"]
-    known = _known(query if len(query) <= MAX_QUERY_LENGTH else b"", names)
+    known = _known(query, names) if len(query) <= MAX_QUERY_LENGTH else _read_known(query, names)
     asked = dict(known).get("lang", "")
     chosen = asked in LANGUAGES
     liked = asked if chosen else _liked(_header(scope, b"accept-language")) or DEFAULT_LANGUAGE
@@ -151,11 +152,13 @@ def _question(scope: HTTPScope, names: tuple[str, ...]) -> Question:
     return Question(path=scope["path"], query=rest, language=liked, chosen=chosen)
 
 
-@lru_cache(maxsize=4096)
-def _known(query: bytes, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def _read_known(query: bytes, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """The pairs that the page reads, the last of each name, in one order."""
     pairs = dict(parse_qsl(query.decode("latin-1")))
     return tuple((name, pairs[name][:MAX_VALUE_LENGTH]) for name in sorted({*names, "lang"}) if name in pairs)
+
+
+_known = lru_cache(maxsize=4096)(_read_known)
 
 
 @lru_cache(maxsize=1024)

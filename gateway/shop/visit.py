@@ -1,7 +1,6 @@
 """What came in, as pages see it."""
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -62,11 +61,16 @@ class Visit:
 
     @property
     def cookies(self) -> dict[str, str]:
-        try:
-            jar = SimpleCookie((self.header(b"cookie") or b"").decode("latin-1"))
-        except CookieError:
-            return {}
-        return {name: morsel.value for name, morsel in jar.items()}
+        """The first value of each name. Read by hand: other sites of the same domain leave cookies that no parser of
+        the standard would accept, and ours stand beside them.
+        """
+        # HTTP/2 may bring them in several headers.
+        sent = b";".join(value for name, value in self._scope["headers"] if name == b"cookie").decode("latin-1")
+        found: dict[str, str] = {}
+        for pair in sent.split(";"):
+            name, _, value = pair.partition("=")
+            found.setdefault(name.strip(), value.strip().strip('"'))
+        return found
 
     def header(self, wanted: bytes) -> bytes | None:
         return next((value for name, value in self._scope["headers"] if name == wanted), None)

@@ -14,7 +14,7 @@ from litestar.types import ControllerRouterHandler
 
 from services.kit.api_document import HouseDocument, operation_id
 from services.kit.bodies import JsonRequest, check_media_type, read_body
-from services.kit.errors import Invalid
+from services.kit.errors import Invalid, Malformed
 from services.kit.web import (
     ESTABLISHMENT,
     MAX_BODY_BYTES,
@@ -157,16 +157,19 @@ async def _serve(route: _HotRoute, establishment: str, scope: Any, receive: Any,
 
 
 async def _whole_body(receive: Any) -> bytes:  # noqa: ANN401 - ASGI
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
+    parts: list[bytes] = []
+    length, more = 0, True
+    while more:
         message = await receive()
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            break
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLarge(f"A body may have {MAX_BODY_BYTES} bytes at most.")
-    return body
+        if message["type"] == "http.disconnect":
+            # What came is not what was meant to come, whatever it looks like.
+            raise Malformed("The body ended before its end.")
+        parts.append(message.get("body", b""))
+        length += len(parts[-1])
+        if length > MAX_BODY_BYTES:
+            raise TooLarge(f"A body may have {MAX_BODY_BYTES} bytes at most.")
+        more = message.get("more_body", False)
+    return b"".join(parts)
 
 
 def _always(value: object) -> Callable[[], object]:

@@ -8,7 +8,13 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.connection import ASGIConnection
-from litestar.exceptions import ClientException, HTTPException, NotFoundException, ValidationException
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    InternalServerException,
+    NotFoundException,
+    ValidationException,
+)
 from litestar.handlers.base import BaseRouteHandler
 from litestar.params import HeaderParameter
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -37,6 +43,8 @@ log = structlog.get_logger()
 ESTABLISHMENT = "/v1/establishments/{establishment:str}"
 PRINCIPAL_IN_SCOPE = "parvis.principal"
 MAX_BODY_BYTES = 1_000_000
+# The framework's words for a client that left in the middle of its body: nobody's fault here.
+CLIENT_LEFT = "client disconnected prematurely"
 # A guessable key of an anonymous visitor would let a stranger fetch the visitor's answer.
 MIN_PUBLIC_KEY_LENGTH = 16
 
@@ -233,6 +241,8 @@ def _as_refused(error: Exception) -> Refused | None:
         return _invalid(error)
     if isinstance(error, NotFoundException):
         return NotFound()
+    if isinstance(error, InternalServerException) and error.detail == CLIENT_LEFT:
+        return Malformed("The body ended before its end.")
     if isinstance(error, ClientException):
         return _client_error(error)
     return None

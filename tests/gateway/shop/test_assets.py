@@ -4,6 +4,7 @@ import re
 import pytest
 
 from gateway.shop.assets import DARK_GROUND, FOLDER, LIGHT_GROUND, asset, style_path
+from gateway.shop.remembered import takes_gzip
 from services.kit.colours import contrast
 from tests.gateway.shop.street import Street
 
@@ -48,3 +49,18 @@ async def test_assets_are_kept_for_a_year_and_sent_compressed(street: Street):
 @pytest.mark.parametrize("path", ["/static/", "/static/shop.css", "/static/shop.js", "/static/..%2fapp.py"])
 async def test_only_assets_under_their_whole_name_are_served(street: Street, path: str):
     assert (await street.http.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("accepted", "zipped"),
+    [
+        (b"gzip, br", True),
+        (b"br;q=1.0, GZIP;q=0.5", True),
+        (b"gzip;q=0", False),
+        (b"gzip ; q=0.000", False),
+        (b"br, x-gzip", False),
+        (b"", False),
+    ],
+)
+def test_gzip_is_for_who_takes_it(accepted: bytes, *, zipped: bool):
+    assert takes_gzip(accepted) is zipped

@@ -45,6 +45,20 @@ async def test_who_has_no_right_sees_the_same_as_for_what_never_was(till: Till, 
     assert len(texts) == 1
 
 
+async def test_cookies_of_other_sites_do_not_hide_ours(till: Till, browser: Browser):
+    """Trackers of the parent domain leave what no standard allows."""
+    museum = await till.museum()
+    await bought(browser, museum, free="1")
+    order, ours = await order_of(browser, museum), browser.http.cookies["parvis-order"]
+    async with httpx.AsyncClient(base_url=till.house.url, trust_env=False, headers={"accept": "text/html"}) as same:
+        for beside in ('x={"a":1}', "flag", "=x", "path=/", "a b=c", 'utm="unclosed', "parvis-order2=x"):
+            cookies = {"cookie": f"{beside}; parvis-order={ours}"}
+            answer = await same.get(f"/{museum.slug}/orders/{order.id}", headers=cookies)
+            assert (beside, answer.status_code) == (beside, 200)
+        long = f"/{museum.slug}/orders/{order.id}?access_token={ours.split('~')[2]}&fbclid={'x' * 2_000}"
+        assert (await same.get(long)).status_code == 303
+
+
 async def test_files_of_tickets_are_for_the_holder_only(till: Till, browser: Browser):
     museum = await till.museum()
     await bought(browser, museum, free="1")
