@@ -11,6 +11,7 @@ import pytest_asyncio
 from litestar import Response, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
+from litestar.types import Message, Receive, Scope, Send
 
 from services.kit.idempotency import IdempotencyKey
 from services.kit.principal import Principal
@@ -38,7 +39,7 @@ async def _told(
     key: NamedDependency[IdempotencyKey | None],
     greeting: NamedDependency[str],
     data: JSONBody[Word],
-    idempotency: IdempotencyHeader = None,
+    idempotency: IdempotencyHeader = None,  # noqa: ARG001 - for the document
 ) -> Response[Told]:
     return respond(encode(201, Told(data.text, principal.actor, key.fingerprint.hex() if key else None, greeting)))
 
@@ -53,7 +54,7 @@ class As:
     def __init__(self, app: Service, principal: Principal) -> None:
         self._app, self._principal = app, principal
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[PRINCIPAL_IN_SCOPE] = self._principal
         await self._app(scope, receive, send)
 
@@ -122,12 +123,12 @@ async def test_a_body_that_breaks_off_is_not_acted_upon():
             {"type": "http.request", "body": b'{"text": "good"}', "more_body": True},
             {"type": "http.disconnect"},
         ]
-        sent: list[Any] = []
+        sent: list[Message] = []
 
-        async def receive(messages: list[Any] = messages) -> Any:
+        async def receive(messages: list[Message] = messages) -> Message:
             return messages.pop(0)
 
-        async def send(message: Any, sent: list[Any] = sent) -> None:
+        async def send(message: Message, sent: list[Message] = sent) -> None:
             sent.append(message)
 
         scope = {
