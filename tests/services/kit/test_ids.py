@@ -33,7 +33,8 @@ def test_new_ids_sort_by_the_time_of_their_making():
 
 def test_new_id_is_random_in_all_its_other_bits():
     everything = 2**128 - 1
-    random_bits = everything & ~int("f" * 12 + "f000" + "c" + "0" * 15, 16)
+    # The moment has 48 bits and twelve finer ones behind the version.
+    random_bits = everything & ~int("f" * 16 + "c" + "0" * 15, 16)
     ever_one = ever_zero = 0
     for _ in range(200):
         value = new_id().int
