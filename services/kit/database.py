@@ -30,6 +30,8 @@ ATTEMPTS = 4
 RETRYABLE = frozenset({"40P01", "40001", "55P03"})
 # Connection exceptions, shutdown and start-up of the server, too many connections, disk full, out of memory.
 UNAVAILABLE_CLASSES = ("08", "57P", "53")
+# As long as the longest statement may take.
+CLOSE_SECONDS = 10
 # The connection is gone or its driver has lost the thread (a FATAL of the server that came while it was idle).
 CONNECTION_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 SERVER_SETTINGS = {
@@ -93,6 +95,9 @@ class Database:
             isolation_level="AUTOCOMMIT",
             connect_args={"timeout": 5, "command_timeout": 12, "server_settings": SERVER_SETTINGS},
         )
+        self._running = 0
+        self._is_closed = False
+        self._became_idle = asyncio.Event()
 
     async def write(self, establishment_id: UUID, action: Callable[[WriteSession], Awaitable[T]]) -> T:
         """Runs `action` in one transaction of the establishment and commits.
@@ -115,6 +120,17 @@ class Database:
         return await self._attempt(None, "BEGIN READ ONLY", ReadSession, query)
 
     async def close(self) -> None:
+        """Lets the transactions under way end and begins no others: who asks now is refused as `Unavailable`.
+
+        Caches load behind the backs of their callers: without this, such a load would open a connection that nobody
+        closes.
+        """
+        self._is_closed = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while self._running:
+                    self._became_idle.clear()
+                    await self._became_idle.wait()
         await self._engine.dispose()
 
     async def _attempt(
@@ -125,6 +141,9 @@ class Database:
         action: Callable[[Any], Awaitable[T]],
     ) -> T:
         for attempt in range(1, ATTEMPTS + 1):
+            if self._is_closed:
+                raise Unavailable("This process is stopping.")
+            self._running += 1
             try:
                 return await self._transaction(establishment_id, begin, session_type, action)
             except (DBAPIError, asyncpg.PostgresError, *CONNECTION_LOST) as error:
@@ -135,6 +154,10 @@ class Database:
                 TRANSACTION_RETRIES.labels(sqlstate(error) or "connection").inc()
             except PoolTimeoutError as error:
                 raise Unavailable("All database connections are busy.") from error
+            finally:
+                self._running -= 1
+                if not self._running:
+                    self._became_idle.set()
             await asyncio.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311 - spreads the retries, no secret
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -21,7 +21,7 @@ import structlog
 from services.kit.errors import NotFound, Refused, Unavailable
 from services.ticketing.access.rules import order_token
 from services.ticketing.establishments.queries import Establishment
-from services.ticketing.messages.actions import claim, mark_sent, mark_unsent, tell
+from services.ticketing.messages.actions import CLAIMED_AT_ONCE, claim, mark_sent, mark_unsent, tell
 from services.ticketing.messages.letters.composing import Attachment, Heads, compose
 from services.ticketing.messages.letters.rendering import Stationery
 from services.ticketing.messages.letters.writing import Letter, NothingToTell, Occasion, write
@@ -42,7 +42,6 @@ from services.ticketing.tickets.documents.document import TicketDocument
 from services.ticketing.tickets.documents.pool import RenderPool
 
 log = structlog.get_logger()
-AT_ONCE = 8
 # Times so many before the next establishment: to ask who has mail costs more, the more mail waits.
 TURNS = 25
 # Longer than the longest attempt, so that nobody sends beside a sender who still lives.
@@ -97,13 +96,13 @@ class MessageJobs:
             for _ in range(TURNS):
                 sent = await self._send_of(tenant, posting)
                 taken += sent
-                if sent < AT_ONCE:
+                if sent < CLAIMED_AT_ONCE:
                     break
         return taken
 
     async def _send_of(self, tenant: UUID, posting: Posting) -> int:
         now = self._resources.clock.now()
-        mine = partial(claim, establishment_id=tenant, now=now, until=now + LEASE, limit=AT_ONCE)
+        mine = partial(claim, establishment_id=tenant, now=now, until=now + LEASE)
         due = await self._database.write(tenant, mine)
         ended = await asyncio.gather(
             *(self._attempt(tenant, message, posting) for message in due), return_exceptions=True

@@ -349,3 +349,27 @@ async def fail(session: WriteSession, state: str) -> None:
 async def backend(session: ReadSession) -> int:
     pid: int = (await session.fetch("SELECT pg_backend_pid() AS pid"))[0]["pid"]
     return pid
+
+
+async def test_close_waits_for_what_is_under_way_and_begins_nothing(
+    notes_url: str, owner: Owner, establishment_id: UUID
+):
+    database = Database(notes_url, pool_size=1)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def action(session: WriteSession) -> None:
+        begun.set()
+        await go_on.wait()
+        await add_note(establishment_id, "to the end")(session)
+
+    writing = asyncio.create_task(database.write(establishment_id, action))
+    await begun.wait()
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await database.read(establishment_id, read_all)
+    assert not closing.done()
+    go_on.set()
+    await writing
+    await closing
+    assert await texts(owner, establishment_id) == ["to the end"]
