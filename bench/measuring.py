@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from bench.ceiling.pgbench import Limit
 from bench.ground import Ground
 from bench.load import Load, drive
 from bench.rows import Row
@@ -55,12 +56,16 @@ async def measure(ground: Ground, row: Row, pace: Pace) -> Result:
     ceiling = ground.ceiling if pace.rate is None else None
     half = math.ceil(pace.seconds / 2)
     gauges = row.gauges * len(ground.museums)
-    limits = [await ceiling.measure(row.script, clients=pace.clients, seconds=half, gauges=gauges)] if ceiling else []
+    limits: list[Limit] = []
+    if ceiling:
+        with ground.instance.stopped():
+            limits.append(await ceiling.measure(row.script, clients=pace.clients, seconds=half, gauges=gauges))
     wanted = pace.rate or warm.per_second * HEADROOM
     result = await _measure_ours(ground, row, pace, int(wanted * pace.seconds) + pace.clients)
     if ceiling is None:
         return result
-    limits.append(await ceiling.measure(row.script, clients=pace.clients, seconds=half, gauges=gauges))
+    with ground.instance.stopped():
+        limits.append(await ceiling.measure(row.script, clients=pace.clients, seconds=half, gauges=gauges))
     return msgspec.structs.replace(
         result,
         ceiling_per_second=sum(limit.per_second for limit in limits) / len(limits),

@@ -31,6 +31,8 @@ SIZES = MappingProxyType(
         "jit": "off",
         "max_parallel_workers_per_gather": "0",
         "autovacuum_max_workers": "2",
+        # Plans made while a table was empty are bad ones soon, and live until the server has looked at it again.
+        "autovacuum_naptime": "10s",
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_checkpoints": "off",
