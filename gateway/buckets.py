@@ -12,11 +12,12 @@ MICROSECONDS = 1_000_000
 
 
 class Take(msgspec.Struct, frozen=True):
-    """`cost` 0 only looks."""
+    """`cost` 0 only looks. `owed` was granted in this process before, and not yet told to the others."""
 
     key: str
     rate: Rate
     cost: int = 1
+    owed: int = 0
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -69,6 +70,10 @@ class LocalLimiter:
         if take.cost:
             self._put(take.key, after)
         return Verdict(take.rate, allowed=True, ahead_microseconds=after - now)
+
+    def ahead_microseconds(self, key: str) -> int:
+        now = int(self._now() * MICROSECONDS)
+        return max(self._arrivals.get(key, now) - now, 0)
 
     def learn(self, key: str, ahead_microseconds: int) -> None:
         """What others have counted for this key, so that counting alone goes on from there."""

@@ -9,7 +9,7 @@ import pytest_asyncio
 from redis.asyncio import Redis
 
 from gateway.buckets import Take
-from gateway.limits import ValkeyLimiter, connect_for_limits
+from gateway.limits import PACKET_SECONDS, ValkeyLimiter, connect_for_limits
 from gateway.settings import Rate
 from parvis.embedded.ports import free_port
 from tests.gateway.valkey import Valkey
@@ -87,6 +87,35 @@ async def test_requests_that_arrive_together_share_a_round_trip(valkey: Valkey, 
         after = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
 
     assert after - before <= 2
+
+
+async def test_large_rate_is_told_by_the_packet(valkey: Valkey, limiter: ValkeyLimiter):
+    large, now = Rate(60_000, 60), time.monotonic()
+    limiter._now = lambda: now
+    async with Redis.from_url(valkey.url) as client:
+        before = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
+        for _ in range(500):
+            assert (await limiter.take(Take("gate", large))).allowed
+        now += 2 * PACKET_SECONDS
+        await limiter.take(Take("gate", large))
+        after = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
+        assert after - before == 2
+        # A request is a thousandth of a second here: all 501 are counted, less what passed meanwhile.
+        ahead_seconds = await client.pttl("{limits}:gate") / 1000
+    assert 0.3 < ahead_seconds <= 0.503
+
+
+async def test_large_rate_is_no_larger_where_processes_meet(valkey: Valkey, limiter: ValkeyLimiter):
+    other, large = ValkeyLimiter(connect_for_limits(valkey.url)), Rate(10_000, 600)
+    await until(lambda: not other.is_away, other)
+
+    async def ask(asking: ValkeyLimiter) -> int:
+        return sum([(await asking.take(Take("gate", large))).allowed for _ in range(6_500)])
+
+    counts = await asyncio.gather(ask(limiter), ask(other))
+    await other.close()
+    # Ten thousand, and what comes free while this runs.
+    assert 9_990 <= sum(counts) < 10_400
 
 
 async def test_flushed_valkey_forgets_without_a_failure(valkey: Valkey, limiter: ValkeyLimiter):
