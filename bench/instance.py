@@ -5,10 +5,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import psutil
 
 from bench.cpu import cpu_seconds_by_kind
@@ -48,11 +49,21 @@ class RunningInstance:
         processes = [supervisor, *supervisor.children(recursive=True)]
         try:
             for process in processes:
-                process.suspend()
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
             yield
         finally:
             for process in reversed(processes):
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    async def settle(self) -> None:
+        """Statistics of tables that were empty a moment ago, as autovacuum makes them within ten seconds."""
+        connection = await asyncpg.connect(self.owner_url)
+        try:
+            await connection.execute("ANALYZE")
+        finally:
+            await connection.close()
 
     def cpu_seconds(self) -> dict[str, float]:
         """What its processes have used so far: web, postgresql, worker, valkey."""

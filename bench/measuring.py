@@ -53,6 +53,7 @@ async def measure(ground: Ground, row: Row, pace: Pace) -> Result:
     """Warm up; then the limit, ours, and the limit again. In open loop there is no limit to compare with."""
     warm_up = Pace(clients=pace.clients, seconds=WARM_UP_SECONDS)
     warm = await drive(_load(ground, row, warm_up, await row.prepare(ground, WARM_UP_REQUESTS)))
+    await ground.instance.settle()
     ceiling = ground.ceiling if pace.rate is None else None
     half = math.ceil(pace.seconds / 2)
     gauges = row.gauges * len(ground.museums)

@@ -1,5 +1,6 @@
 """What is sold and scanned while we measure: establishments made through the API, as an operator makes them."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,8 @@ SLOTS_PER_DAY = 10
 # More than any run can sell; the API allows 100,000 places per slot.
 ENDLESS_PLACES = 1_000_000_000
 # What one order may hold.
-TICKETS_PER_ORDER = 500
+TICKETS_PER_ORDER_MAX = 500
+BUYERS = 16
 CUSTOMER = {"name": "Ada Lovelace", "email": "ada@example.org", "language": "en"}
 
 
@@ -65,18 +67,22 @@ async def make_offer(instance: RunningInstance, museum: Museum, capacity: int) -
         return await _offer(staff, museum.venue_id, "timed", _calendar(days=1, per_day=1, capacity=capacity))
 
 
-async def buy_tickets(instance: RunningInstance, museum: Museum, count: int) -> list[str]:
-    """The codes of this many tickets for today, bought by the hundred."""
-    codes: list[str] = []
+async def buy_tickets(
+    instance: RunningInstance, museum: Museum, count: int, *, per_order: int = TICKETS_PER_ORDER_MAX
+) -> list[str]:
+    """The codes of this many tickets for today."""
+    sizes = [per_order] * (count // per_order) + ([count % per_order] if count % per_order else [])
     async with httpx.AsyncClient(base_url=instance.url, trust_env=False, timeout=60) as http:
-        staff = _Staff(http, museum.admin_key, museum.path)
-        while len(codes) < count:
-            quantity = min(TICKETS_PER_ORDER, count - len(codes))
+        staff, turn = _Staff(http, museum.admin_key, museum.path), asyncio.Semaphore(BUYERS)
+
+        async def buy(quantity: int) -> list[str]:
             line = {"slot_id": museum.today.slot_ids[0], "tariff_id": museum.today.tariff_id, "quantity": quantity}
             confirm = {"payment_method": "free", "customer": CUSTOMER}
-            order = await staff.post("/orders", {"lines": [line], "confirm": confirm})
-            codes += [ticket["code"] for ticket in order["tickets"]]
-    return codes
+            async with turn:
+                order = await staff.post("/orders", {"lines": [line], "confirm": confirm})
+            return [ticket["code"] for ticket in order["tickets"]]
+
+        return [code for codes in await asyncio.gather(*map(buy, sizes)) for code in codes]
 
 
 class _Staff:
