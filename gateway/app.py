@@ -9,6 +9,8 @@ from typing import cast
 import structlog
 from litestar.types import ASGIApp, HTTPScope, LifeSpanReceive, LifeSpanSend, Receive, Scope, Send
 
+from gateway.attendance.app import AttendancePages
+from gateway.attendance.relay import until
 from gateway.buckets import Limiter
 from gateway.callers import Callers
 from gateway.errors import OtherMethodsOnly
@@ -54,6 +56,7 @@ def create_gateway(
         settings,
         pages=OwnPages(settings, document=document, readiness=readiness),
         shop=ShopPages(Shop(settings, ticketing=ticketing, upstreams=upstreams), callers),
+        attendance=AttendancePages(settings, callers, upstreams),
         callers=callers,
         upstreams=upstreams,
     )
@@ -68,6 +71,7 @@ class Gateway:
         *,
         pages: OwnPages,
         shop: ShopPages,
+        attendance: AttendancePages,
         callers: Callers,
         upstreams: Mapping[Service, ASGIApp],
     ) -> None:
@@ -75,16 +79,21 @@ class Gateway:
         self._document = pages.document
         self._pages = pages
         self._shop = shop
+        self._attendance = attendance
         self._callers = callers
         self._upstreams = upstreams
         self._headers = OutgoingHeaders(settings.public_url)
         self._metrics = RequestMetrics()
         self._in_flight = 0
         self._became_idle = asyncio.Event()
+        self._leaving = asyncio.Event()
 
     def drain(self) -> None:
-        """From now on not ready, so that no new requests are sent here; those that come are still served."""
+        """From now on not ready, so that no new requests are sent here; those that come are still served. Streams end:
+        whoever reads them comes back, to a process that stays.
+        """
         self._pages.draining = True
+        self._leaving.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind: str = scope["type"]
@@ -151,6 +160,9 @@ class Gateway:
                 raise OtherMethodsOnly(headers=((b"allow", b"GET, HEAD"),))
             await send_reply(outgoing, await own(scope))
             return
+        if self._attendance.owns(scope["path"]):
+            await self._attendance.answer(exchange, self._leaving)
+            return
         route = route_of(scope["path"])
         if route is None:
             await send_reply(outgoing, await self._shop.reply(exchange))
@@ -206,7 +218,7 @@ class Gateway:
         inner["root_path"] = ""
         inner["state"] = {}
         inner[PRINCIPAL_IN_SCOPE] = caller.principal  # type: ignore[literal-required]  # ASGI lets servers add keys
-        receive = exchange.receive
+        receive = until(exchange.receive, self._leaving) if route.rule.is_stream else exchange.receive
         if scope["method"] == "HEAD":
             inner["method"] = "GET"
         elif scope["method"] != "GET":

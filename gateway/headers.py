@@ -27,7 +27,7 @@ CRITICAL = frozenset({*ONCE, b"transfer-encoding"})
 # A client may not talk a proxy out of a header that says where a request ends or what it is.
 NOT_BY_NOMINATION = frozenset({b"content-length", b"content-type", b"host", b"idempotency-key"})
 
-API_METHODS = b"GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+API_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 # Open to pages of any origin: nothing here is granted by a cookie, so a foreign page can do no more than its reader.
 CORS: Headers = (
     (b"access-control-allow-origin", b"*"),

@@ -16,6 +16,7 @@ from gateway.pages import reference
 from gateway.pages.rendering import STYLE_PATH, STYLE_REPLY, page
 from gateway.probes import LIVE, Readiness
 from gateway.replies import Reply
+from gateway.scanner import app as scanner
 from gateway.settings import GatewaySettings
 from services.kit.errors import Unavailable
 
@@ -49,6 +50,8 @@ class OwnPages:
             return path, own
         if self._mailbox is not None and f"{path}/".startswith(f"{MAILBOX_PATH}/"):
             return MAILBOX_ROUTE, self._mailbox.reply
+        if f"{path}/".startswith(f"{scanner.PATH}/"):
+            return scanner.ROUTE, scanner.scanner_reply
         return None
 
     async def _livez(self, _: HTTPScope) -> Reply:

@@ -18,6 +18,7 @@ class Rule(msgspec.Struct, frozen=True):
     """`path` is a pattern: `{name}` stands for one segment, a final `**` for any number, also none.
 
     `token_in_query`: a GET may carry an order's token as `?token=`.
+    `is_stream`: an answer without an end, which breaks off when this process does.
     `guessable`: a refused request was a try at a secret, and counts as a failed authentication.
     """
 
@@ -25,6 +26,7 @@ class Rule(msgspec.Struct, frozen=True):
     service: Service
     token_in_query: bool = False
     guessable: bool = False
+    is_stream: bool = False
 
 
 # The first that fits decides.
@@ -35,6 +37,7 @@ RULES = (
     Rule(f"{ESTABLISHMENT}/gauges/**", "inventory"),
     Rule(f"{ESTABLISHMENT}/orders/{{order}}/**", "ticketing", token_in_query=True),
     Rule(f"{ESTABLISHMENT}/tickets/{{ticket}}/**", "ticketing", token_in_query=True),
+    Rule(f"{ESTABLISHMENT}/attendance/stream", "ticketing", is_stream=True),
     Rule(f"{ESTABLISHMENT}/**", "ticketing"),
     Rule("/v1/payments/{provider}/{establishment}/**", "ticketing"),
     Rule("/v1/devices/pairing", "ticketing", guessable=True),

@@ -36,6 +36,10 @@ app = typer.Typer(
 )
 establishment = typer.Typer(no_args_is_help=True, help="The establishments of this instance.")
 app.add_typer(establishment, name="establishment")
+gate_hub = typer.Typer(help="Keeps the gates of one place of one mind without internet.")
+app.add_typer(gate_hub, name="gate-hub")
+HubData = Annotated[Path, typer.Option(help="Folder that keeps who this hub is, and its books; made if not there.")]
+HUB_FOLDER = Path(".parvis-hub")
 
 
 class Application(StrEnum):
@@ -149,6 +153,21 @@ def operator_key(
     typer.echo(asyncio.run(make_operator_key(data, name)))
 
 
+@app.command()
+def pair(
+    establishment: Annotated[
+        str | None, typer.Argument(help="Slug of the establishment; needed if there are several.")
+    ] = None,
+    *,
+    name: Annotated[str, typer.Option(help="What lists call the scanner.")] = "Scanner",
+    data: Data = None,
+) -> None:
+    """Make a scanner for all gates of an establishment and print the link that pairs a phone, once, for ten minutes."""
+    from parvis.commands.administer import pair as run_pairing
+
+    typer.echo(asyncio.run(run_pairing(data, establishment, name)))
+
+
 @establishment.command("create")
 def create_establishment(
     slug: Annotated[str, typer.Argument(help="Short name in addresses, such as musee-des-brumes.")],
@@ -193,6 +212,63 @@ def doctor(data: Data = None) -> None:
     Console().print(as_table(checks))
     if any(check.outcome is Outcome.fail for check in checks):
         raise typer.Exit(EXIT_REFUSED)
+
+
+@gate_hub.callback(invoke_without_command=True)
+def run_gate_hub(
+    context: typer.Context,
+    *,
+    server: Annotated[str | None, typer.Option(help="Address of the instance: https://tickets.example.org")] = None,
+    pair: Annotated[str | None, typer.Option(help="Pairing code of a device made for all gates of this place.")] = None,
+    data: HubData = HUB_FOLDER,
+    name: Annotated[str, typer.Option(help="How lists call it, if whoever made the device gave no name.")] = "Hub",
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; without it all of this machine, or with --plain 127.0.0.1."),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8443,
+    address: Annotated[
+        str | None, typer.Option(help="Name or address by which phones reach this machine, if it guesses wrong.")
+    ] = None,
+    certificate: Annotated[Path | None, typer.Option(help="PEM file, instead of a certificate of its own.")] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM file with the key of that certificate.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="http without TLS: behind a proxy, or for tests.")] = False,
+) -> None:
+    """Run the gate hub: phones of this place ask it when the internet is gone, and nobody enters twice.
+
+    The first time, pair it: make a device for all gates of the place (POST …/devices), then
+    [bold]parvis gate-hub --server https://… --pair CODE[/]. From then on [bold]parvis gate-hub[/] is enough, and it
+    starts without internet too. It prints the address that phones need, as a QR code. Ctrl-C stops it; nothing is lost.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from parvis.commands.gate_hub import gate_hub as run_hub
+    from parvis.gate_hub.running import HubOptions
+
+    options = HubOptions(
+        data=data,
+        server=server,
+        pair=pair,
+        name=name,
+        host=host,
+        port=port,
+        address=address,
+        certificate=certificate,
+        key=key,
+        plain=plain,
+    )
+    run_hub(options, Console())
+
+
+@gate_hub.command("token")
+def make_hub_token(
+    name: Annotated[str, typer.Option(help="Which turnstile uses it; the same name again replaces the token.")],
+    data: HubData = HUB_FOLDER,
+) -> None:
+    """Make a token for a turnstile that cannot sign, and print it: it is shown only this once."""
+    from parvis.commands.gate_hub import hub_token
+
+    typer.echo(hub_token(data, name))
 
 
 @app.command()

@@ -30,7 +30,10 @@ SWEEP_SECONDS = 2
 ORDERS_SECONDS = 3
 WAITING_SECONDS = 2
 MESSAGES_SECONDS = 2
+FORGETTING_SECONDS = 3600
 RECONCILE_SECONDS = 60
+# Long enough to take a closure back that was a slip, before anybody is told.
+CLOSURES_SECONDS = 60
 CALENDARS_SECONDS = 3600
 MAX_PAUSE_SECONDS = 60
 
@@ -60,7 +63,9 @@ async def run(settings: Settings) -> None:
             group.create_task(_every(WAITING_SECONDS, waiting.run_once))
             group.create_task(_every(MESSAGES_SECONDS, messages.relay))
             group.create_task(_every(MESSAGES_SECONDS, messages.send))
+            group.create_task(_every(FORGETTING_SECONDS, messages.forget))
             group.create_task(_every(RECONCILE_SECONDS, orders.reconcile))
+            group.create_task(_every(CLOSURES_SECONDS, orders.notice_closures))
     finally:
         renders.close()
         if posting is not None:

@@ -31,6 +31,8 @@ class Profile(msgspec.Struct, frozen=True):
     extension_minutes: int
     cancellation_hours_before: int | None
     exchange_hours_before: int | None
+    wallet_until: datetime | None = None
+    google_wallet: bool = False
 
 
 class Accessibility(msgspec.Struct, frozen=True):

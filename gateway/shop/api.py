@@ -16,6 +16,7 @@ from services.kit.web import PRINCIPAL_IN_SCOPE
 T = TypeVar("T")
 
 OK = range(200, 300)
+LEADS_ON = 303
 SERVER_ERROR = 500
 UNAVAILABLE = 503
 
@@ -47,15 +48,25 @@ class Api:
 
     async def read(self, principal: Principal, ask: Ask) -> bytes:
         """The body as it is: a PDF, an image. Raises what `send` raises."""
+        call = await self._ask(principal, ask)
+        if call.status in OK:
+            return call.answer
+        raise _error(call.status, call.answer)
+
+    async def location(self, principal: Principal, path: str) -> str:
+        """Where an address leads that answers by leading on. Raises what `send` raises."""
+        call = await self._ask(principal, Ask("GET", path))
+        if call.status == LEADS_ON:
+            return call.location.decode("latin-1")
+        raise _error(call.status, call.answer)
+
+    async def _ask(self, principal: Principal, ask: Ask) -> "_Call":
         route = route_of(ask.path)
         if route is None:
             raise LookupError(f"No service owns {ask.path}.")
         call = _Call(ask)
         await self._upstreams[route.rule.service](_scope(principal, ask, call.body), call.receive, call.send)
-        body = b"".join(call.parts)
-        if call.status in OK:
-            return body
-        raise _error(call.status, body)
+        return call
 
 
 class _Call:
@@ -65,7 +76,12 @@ class _Call:
         self.body = b"" if ask.body is None else msgspec.json.encode(ask.body)
         self.status = SERVER_ERROR
         self.parts: list[bytes] = []
+        self.location = b""
         self._asked = False
+
+    @property
+    def answer(self) -> bytes:
+        return b"".join(self.parts)
 
     async def receive(self) -> HTTPReceiveMessage:
         if self._asked:
@@ -77,6 +93,7 @@ class _Call:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.location = dict(message["headers"]).get(b"location", b"")
         elif message["type"] == "http.response.body":
             self.parts.append(message.get("body", b""))
 

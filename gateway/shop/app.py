@@ -18,8 +18,8 @@ How a page is made (read `establishment.py` for the short example, `offer.py` fo
    shown beside its field. Words: `_()` in templates, `view.words.gettext()` in code, English, with a translation
    into every language of `locale/` (tests/gateway/shop/test_catalogues.py).
 
-Shared pages hold nothing that is one visitor's own, so no Idempotency-Key either: two visitors would share it. The
-offer's form is sent without; the pages behind it, which are nobody else's, carry theirs.
+Shared pages hold nothing that is one visitor's own, but for the key that is put into their forms as they leave
+(`one_time.py`): `{{ one_time_key }}`.
 """
 
 from functools import lru_cache
@@ -35,6 +35,7 @@ from gateway.replies import Reply
 from gateway.shop import assets
 from gateway.shop.error_page import error_page
 from gateway.shop.language import LANGUAGES, liked_language, words
+from gateway.shop.one_time import with_key
 from gateway.shop.page_list import PAGES
 from gateway.shop.remembered import Remembered, remembered, takes_gzip
 from gateway.shop.routes import Found, Routes, SharedPage
@@ -101,7 +102,8 @@ class ShopPages:
             raise OtherMethodsOnly(headers=((b"allow", found.allow),))
         visitor = await self._callers.visitor(scope, found.params.get("slug"))
         view = _view(_question(scope, own.query), found.params, visitor)
-        return await own.answer(self._shop, Visit(view, scope, exchange.receive, self._callers))
+        reply = await own.answer(self._shop, Visit(view, scope, exchange.receive, self._callers))
+        return msgspec.structs.replace(reply, body=with_key(reply.body))
 
     async def _share(self, scope: HTTPScope, found: Found, page: SharedPage) -> Reply:
         question, group = _question(scope, page.query), found.params.get("slug", "")

@@ -90,7 +90,8 @@ def faults(
             field, text = name(one), _about_line(words, match.group(2), one, wanted, tariffs)
         elif error.pointer in CUSTOMER:
             field = CUSTOMER[error.pointer]
-            text = about_customer(words, field)
+            # An empty one was seen before it was sent.
+            text = _about_name(words) if field == "name" else about_customer(words, field)
         else:
             field, text = "", words.gettext("This cannot be ordered so. Please change your choice.")
         if (fault := Fault(field, text)) not in found:
@@ -108,6 +109,10 @@ def about_customer(words: Words, field: str) -> str:
     if field == "name":
         return words.gettext("Please enter your name.")
     return words.gettext("Please enter your e-mail address, like name@example.org.")
+
+
+def _about_name(words: Words) -> str:
+    return words.gettext("Please enter a name of at most 200 letters, without a web address.")
 
 
 def _about_line(words: Words, field: str, one: Wanted, wanted: Sequence[Wanted], tariffs: Mapping[UUID, Tariff]) -> str:

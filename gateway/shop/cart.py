@@ -1,5 +1,6 @@
 """The order while it is made: places are held, lines can be changed, time runs."""
 
+import hmac
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -34,7 +35,7 @@ async def show_order(shop: Shop, visit: Visit) -> Reply:
     if own.order.status == "held":
         return await cart_page(shop, visit.view, own)
     if own.order.status == "awaiting_payment":
-        return await pending_page(shop, visit.view, own)
+        return await pending_page(shop, visit.view, own, has_returned="returned" in visit.view.query)
     if own.order.status == "expired":
         return await expired_page(shop, visit.view, own)
     if not own.order.tickets:
@@ -58,7 +59,7 @@ async def add(shop: Shop, visit: Visit) -> Reply:
     lines = basket.together(kept, wanted)
     try:
         if own is None or not kept:
-            return await hold(shop, visit, lines)
+            return await hold(shop, visit, lines, _key_of_choice(shop, form, own, lines))
         await _change(shop, own, lines)
     except Refused as refused:
         if refused.code == "order_ended":
@@ -145,6 +146,20 @@ async def send_or_show(shop: Shop, principal: Principal, ask: Ask) -> bool:
             raise
         return False
     return True
+
+
+def _key_of_choice(shop: Shop, form: Mapping[str, str], own: Own | None, lines: Sequence[Wanted]) -> str | None:
+    """The same for one form that is sent twice; another for another choice, and after another order.
+
+    So whoever goes back to a page that the browser has kept, and orders again, gets another order.
+    """
+    once = key_of(form)
+    if once is None:
+        return None
+    chosen = "\n".join(f"{line.slot_id} {line.tariff_id} {line.quantity}" for line in lines)
+    before = str(own.order.id) if own else ""
+    text = f"first hold v1\n{once}\n{before}\n{chosen}"
+    return hmac.digest(shop.secret, text.encode(), "sha256").hex()[:40]
 
 
 class FilledWrongError(Exception):
@@ -239,7 +254,7 @@ def _too_many(view: View, refused: Refused) -> str:
 
 
 pages = [
-    OwnPage("GET", "/{slug}/order", show_order),
+    OwnPage("GET", "/{slug}/order", show_order, ("returned",)),
     OwnPage("POST", "/{slug}/order", add),
     OwnPage("POST", "/{slug}/order/lines", change),
     OwnPage("POST", "/{slug}/order/extension", extend),

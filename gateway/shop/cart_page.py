@@ -18,7 +18,7 @@ from gateway.shop.rendering import Sent, page
 from gateway.shop.shop import Shop
 from gateway.shop.storefront import Front
 from gateway.shop.visit import View
-from gateway.shop.visits import cart_visits, tariff_book
+from gateway.shop.visits import cart_visits, tariff_book, within
 
 Values: TypeAlias = dict[str, object]
 
@@ -53,9 +53,11 @@ async def cart_page(shop: Shop, view: View, own: Own, form: Form | None = None) 
     return page("order.html", view, shown, _sent(shop, status))
 
 
-async def pending_page(shop: Shop, view: View, own: Own) -> Reply:
+async def pending_page(shop: Shop, view: View, own: Own, *, has_returned: bool) -> Reply:
+    """`has_returned`: from the payment page, having paid. Until we are told, nothing that would undo it is offered."""
     front = await shop.storefront.front(view.visitor)
-    return page("order_pending.html", view, await _values(shop, view, front, own), _sent(shop, 200))
+    template = "order_checked.html" if has_returned else "order_pending.html"
+    return page(template, view, await _values(shop, view, front, own), _sent(shop, 200))
 
 
 async def expired_page(shop: Shop, view: View, own: Own) -> Reply:
@@ -95,10 +97,12 @@ def time_left(words: Words, front: Front, expires_at: datetime | None) -> TimeLe
 async def _values(shop: Shop, view: View, front: Front, own: Own) -> Values:
     order = own.order
     tariffs = await tariff_book(shop, view, front, [line.offer_id for line in order.lines])
+    hours, now = front.profile.cancellation_hours_before, datetime.now(UTC)
     return {
         **around(shop, view, front),
         "order": order,
         "visits": cart_visits(view, front, order, tariffs),
+        "may_cancel_later": any(within(hours, line.starts_at, now) for line in order.lines),
         "total": view.words.price(order.total.amount, order.total.currency),
         "methods": payment_methods(front, order.total.amount),
         "time_left": time_left(view.words, front, order.expires_at),

@@ -19,6 +19,9 @@ from services.kit.errors import Invalid, Refused
 # Refusals that are about how it is paid.
 ABOUT_PAYMENT = frozenset({"payment_method_refused", "nothing_to_pay", "payment_refused"})
 
+# Ends the address to which a payment page sends whoever has paid.
+RETURNED = "returned=1"
+
 
 async def confirm(shop: Shop, visit: Visit) -> Reply:
     """Name, e-mail and payment. What is missing is said beside its field."""
@@ -64,7 +67,7 @@ async def _pay(shop: Shop, view: View, own: Own, body: Mapping[str, object], key
     """Raises `Refused`."""
     # The way back works in another browser too: banks' applications open the one they like.
     back = f"{shop.public_url}{view.link(own.path, access_token=own.opener.token)}"
-    asked = {**body, "success_url": back, "cancel_url": back}
+    asked = {**body, "success_url": f"{back}&{RETURNED}", "cancel_url": back}
     order = await send_once(shop, own.principal, Ask("POST", f"{own.api}/confirmation", body=asked, key=key), as_=Order)
     url = order.payment.url if order.payment else None
     if order.status != "awaiting_payment" or not url:

@@ -7,7 +7,7 @@ import msgspec
 from gateway.replies import Reply
 from gateway.shop.answers import Money, Offer, Tariff, Venue
 from gateway.shop.linked_data import about_establishment, offer_line
-from gateway.shop.logos import logo_path
+from gateway.shop.logos import logo_path, picture_path
 from gateway.shop.rendering import json_in_html, page
 from gateway.shop.routes import SharedPage
 from gateway.shop.shop import Shop
@@ -57,6 +57,7 @@ def around(shop: Shop, view: View, front: Front) -> dict[str, object]:
         "shown": front.presentation,
         "accent": front.profile.accent_colour,
         "logo": logo_path(view.slug, front.presentation.logo),
+        "picture": shop.public_url + picture_path(view.slug, front.presentation.logo),
         "canonical": f"{shop.public_url}{view.path}",
     }
 

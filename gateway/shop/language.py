@@ -63,8 +63,8 @@ class Words:
         return text % {"num": number, **values}
 
     def said(self, texts: Mapping[str, str]) -> Said:
-        """What an establishment wrote, in the visitor's language or in the one that most people here read."""
-        for language in (self.code, "fr", "en", *texts):
+        """What an establishment wrote, in the visitor's language, else in the one that they most likely read."""
+        for language in (self.code, "en", "fr", *texts):
             if language in texts:
                 text = _unbroken(texts[language]) if language == "fr" else texts[language]
                 return Said(text, None if language == self.code else language)

@@ -10,6 +10,7 @@ from gateway.shop.routes import SharedPage
 from gateway.shop.shop import Shop
 from gateway.shop.visit import View
 from services.kit.errors import NotFound
+from services.kit.pictures import framed_png
 
 # A drawing that somebody opens on its own may style itself, and do nothing else.
 HEADERS: Headers = (
@@ -17,6 +18,17 @@ HEADERS: Headers = (
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"),
 )
 ENDINGS = {"image/svg+xml": "svg", "image/png": "png"}
+
+
+# What social networks show beside a link; they take no SVG. Its size is what they ask for.
+CARD_SIZE, CARD_FRAME = (1200, 630), 60
+HOUR: Headers = ((b"cache-control", b"public, max-age=3600"),)
+
+
+def picture_path(slug: str, logo: str) -> str:
+    """The logo where it is a PNG, else a plain card in the establishment's colour."""
+    path = logo_path(slug, logo)
+    return path if path and path.endswith(".png") else f"/{slug}/card.png"
 
 
 @lru_cache(maxsize=256)
@@ -40,4 +52,10 @@ async def show_logo(shop: Shop, view: View) -> Reply:
     return Reply(status=200, body=content, media_type=kind.encode(), headers=HEADERS)
 
 
-pages = [SharedPage("/{slug}/logo/{file}", show_logo)]
+async def show_card(shop: Shop, view: View) -> Reply:
+    profile = (await shop.storefront.front(view.visitor)).profile
+    card = framed_png(*CARD_SIZE, profile.accent_colour, CARD_FRAME)
+    return Reply(status=200, body=card, media_type=b"image/png", headers=HOUR)
+
+
+pages = [SharedPage("/{slug}/card.png", show_card), SharedPage("/{slug}/logo/{file}", show_logo)]

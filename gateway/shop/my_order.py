@@ -41,7 +41,7 @@ async def show_my_order(shop: Shop, visit: Visit) -> Reply:
         return await not_open_page(shop, view)
     if own.order.status in BEFORE_CONFIRMATION:
         headers = Pocket(visit, shop.public_url).with_first(own.opener)
-        return see_other(view.link(f"/{view.slug}/order"), headers)
+        return see_other(view.link(f"/{view.slug}/order", returned=view.query.get("returned")), headers)
     return await _page(shop, view, own)
 
 
@@ -74,7 +74,7 @@ async def _take_in(shop: Shop, visit: Visit, token: str) -> Reply:
     pocket = Pocket(visit, shop.public_url)
     is_open = own.order.status in BEFORE_CONFIRMATION
     headers = pocket.with_first(opener) if is_open else pocket.with_last(opener)
-    return see_other(view.link(own.path), headers)
+    return see_other(view.link(own.path, returned=view.query.get("returned")), headers)
 
 
 async def _page(shop: Shop, view: View, own: Own) -> Reply:
@@ -111,7 +111,7 @@ def _paid(view: View, payment: Payment | None) -> list[str]:
 
 
 pages = [
-    OwnPage("GET", "/{slug}/orders/{order}", show_my_order, ("access_token", "done")),
+    OwnPage("GET", "/{slug}/orders/{order}", show_my_order, ("access_token", "done", "returned")),
     OwnPage("POST", "/{slug}/orders/{order}/messages", send_again),
     OwnPage("POST", "/{slug}/orders/{order}/forget", forget),
 ]

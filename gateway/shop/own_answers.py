@@ -55,6 +55,7 @@ class Ticket(msgspec.Struct, frozen=True):
     tariff: TicketTariff
     price: Money
     admitted_at: datetime | None
+    waived_at: datetime | None = None
 
     @property
     def is_usable(self) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import re
 import secrets
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -101,7 +102,7 @@ def new_key() -> str:
     return secrets.token_urlsafe(18)
 
 
-def key_of(form: dict[str, str]) -> str | None:
+def key_of(form: Mapping[str, str]) -> str | None:
     key = form.get("key", "")
     return key if KEY.fullmatch(key) else None
 

@@ -8,12 +8,16 @@ from functools import lru_cache
 import msgspec
 
 from gateway.replies import Headers, Reply
+from gateway.shop.one_time import Halves, halves
 
 GZIP_LEVEL = 6
 NEVER = re.compile(rb"\s*q\s*=\s*0(\.0*)?\s*")
 # Python's own share of a kept page.
 OVERHEAD_BYTES = 2_000
-CACHE: Headers = ((b"cache-control", b"public, max-age=1"), (b"vary", b"accept-language, accept-encoding"))
+VARY = (b"vary", b"accept-language, accept-encoding")
+CACHE: Headers = ((b"cache-control", b"public, max-age=1"), VARY)
+# No cache on the way may give one visitor's key to another.
+OWN_CACHE: Headers = ((b"cache-control", b"private, max-age=1"), VARY)
 
 
 @lru_cache(maxsize=1024)
@@ -30,21 +34,34 @@ class Remembered(msgspec.Struct, frozen=True):
     zipped: Reply
     unchanged: Reply
     etag: bytes
+    halves: Halves | None = None
 
     @property
     def weight(self) -> int:
-        return OVERHEAD_BYTES + len(self.plain.body) + len(self.zipped.body)
+        return OVERHEAD_BYTES + (len(self.plain.body) + len(self.zipped.body)) * (2 if self.halves else 1)
 
     def reply(self, *, accept_encoding: bytes, if_none_match: bytes) -> Reply:
         if if_none_match and self.etag in if_none_match:
             return self.unchanged
-        return self.zipped if takes_gzip(accept_encoding) else self.plain
+        is_zipped = takes_gzip(accept_encoding)
+        found = self.zipped if is_zipped else self.plain
+        if self.halves is None:
+            return found
+        body = self.halves.zipped() if is_zipped else self.halves.plain()
+        return Reply(status=found.status, body=body, media_type=found.media_type, headers=found.headers)
 
 
 def remembered(reply: Reply) -> Remembered:
-    etag = f'"{hashlib.sha256(reply.body).hexdigest()[:20]}"'.encode()
+    parted = halves(reply.body)
+    # Every process has a mark of its own.
+    unmarked = parted.head + parted.tail if parted else reply.body
+    etag = f'"{hashlib.sha256(unmarked).hexdigest()[:20]}"'.encode()
     named = {name for name, _ in reply.headers}
-    headers = (*reply.headers, *(header for header in CACHE if header[0] not in named), (b"etag", b"W/" + etag))
+    headers = (
+        *reply.headers,
+        *(header for header in (OWN_CACHE if parted else CACHE) if header[0] not in named),
+        (b"etag", b"W/" + etag),
+    )
     return Remembered(
         plain=msgspec.structs.replace(reply, headers=headers),
         zipped=msgspec.structs.replace(
@@ -54,4 +71,5 @@ def remembered(reply: Reply) -> Remembered:
         ),
         unchanged=Reply(status=304, body=b"", headers=headers),
         etag=etag,
+        halves=parted,
     )

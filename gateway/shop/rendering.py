@@ -10,6 +10,7 @@ from markupsafe import Markup
 from gateway.replies import HTML, Headers, Reply
 from gateway.shop.assets import FRAME_SCRIPT_PATH, ICON_PATH, SCRIPT_PATH, style_path
 from gateway.shop.language import LANGUAGES, RIGHT_TO_LEFT
+from gateway.shop.one_time import MARK
 from gateway.shop.visit import View
 
 FOLDER = Path(__file__).parent
@@ -42,6 +43,7 @@ templates.globals |= {
     "script_path": SCRIPT_PATH,
     "style_path": style_path,
     "languages": LANGUAGES,
+    "one_time_key": MARK,
 }
 templates.filters["paragraphs"] = lambda text: [part.strip() for part in text.split("\n\n") if part.strip()]
 templates.tests["right_to_left"] = RIGHT_TO_LEFT.__contains__

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -11,7 +12,7 @@ from gateway.shop.assets import asset_path
 from gateway.shop.establishment import around
 from gateway.shop.order_not_open import not_open_page
 from gateway.shop.own_order import Own, order_of_path
-from gateway.shop.rendering import page
+from gateway.shop.rendering import page, see_other
 from gateway.shop.routes import OwnPage
 from gateway.shop.shop import Shop
 from gateway.shop.visit import Visit
@@ -19,7 +20,7 @@ from gateway.shop.visits import TicketLine, Visited, ticket_visits
 from services.kit.errors import NotFound
 
 SCRIPT_PATH = asset_path("offline.js")
-TYPES = {"pdf": b"application/pdf", "ics": b"text/calendar; charset=utf-8"}
+TYPES = {"pdf": b"application/pdf", "ics": b"text/calendar; charset=utf-8", "pkpass": b"application/vnd.apple.pkpass"}
 
 
 class ShownTicket(msgspec.Struct, frozen=True):
@@ -48,6 +49,8 @@ async def show_tickets(shop: Shop, visit: Visit) -> Reply:
         "order": own.order,
         "path": own.path,
         "tickets": [ShownTicket(line, visited, image) for (visited, line), image in zip(listed, images, strict=True)],
+        "has_google_wallet": front.profile.google_wallet,
+        "has_wallet": front.profile.wallet_until is not None and front.profile.wallet_until > datetime.now(UTC),
         "offline_script_path": SCRIPT_PATH,
     }
     return page("tickets.html", view, values)
@@ -61,7 +64,7 @@ async def send_pdf(shop: Shop, visit: Visit) -> Reply:
 
 
 async def send_file(shop: Shop, visit: Visit) -> Reply:
-    """One ticket as `<id>.pdf` or `<id>.ics`. Raises `NotFound`."""
+    """One ticket as `<id>.pdf`, `<id>.ics` or `<id>.pkpass`. Raises `NotFound`."""
     own = await order_of_path(shop, visit)
     bare, _, extension = visit.view.params["file"].partition(".")
     ticket = next((one for one in own.order.tickets if str(one.id) == bare), None)
@@ -69,6 +72,15 @@ async def send_file(shop: Shop, visit: Visit) -> Reply:
         raise NotFound
     body = await shop.api.read(own.principal, Ask("GET", f"{_tickets(own)}/{ticket.id}.{extension}"))
     return _file(own, body, extension)
+
+
+async def lead_to_google(shop: Shop, visit: Visit) -> Reply:
+    """The one way out of the shop to another company; only after a click on what says so. Raises `NotFound`."""
+    own = await order_of_path(shop, visit)
+    wanted = next((one for one in own.order.tickets if str(one.id) == visit.view.params["ticket"]), None)
+    if wanted is None:
+        raise NotFound
+    return see_other(await shop.api.location(own.principal, f"{_tickets(own)}/{wanted.id}/google-wallet"))
 
 
 async def _image(shop: Shop, own: Own, line: TicketLine) -> str:
@@ -91,4 +103,5 @@ pages = [
     OwnPage("GET", "/{slug}/orders/{order}/tickets", show_tickets),
     OwnPage("GET", "/{slug}/orders/{order}/tickets.pdf", send_pdf),
     OwnPage("GET", "/{slug}/orders/{order}/tickets/{file}", send_file),
+    OwnPage("GET", "/{slug}/orders/{order}/tickets/{ticket}/google-wallet", lead_to_google),
 ]

@@ -1,7 +1,7 @@
 """The lines and tickets of an order as visits: what, where and when, in the visitor's words."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -65,13 +65,14 @@ class TicketLine(msgspec.Struct, frozen=True):
 
 class TicketVisit(msgspec.Struct, frozen=True):
     """`valid` are the tickets that can be shown at the entrance; `free` those that could still be given back or moved
-    (not used); the `may_` say whether the terms allow it now.
+    (not used); the `may_` say whether the terms allow it now. `is_closed`: by the establishment, so they hold nobody.
     """
 
     visited: Visited
     tickets: list[TicketLine]
     may_cancel: bool
     may_exchange: bool
+    is_closed: bool = False
 
     @property
     def valid(self) -> list[TicketLine]:
@@ -125,21 +126,24 @@ def ticket_visits(view: View, front: Front, tickets: Iterable[Ticket]) -> list[T
     grouped: dict[UUID, list[Ticket]] = {}
     for ticket in sorted(tickets, key=lambda ticket: (ticket.slot.starts_at, ticket.number)):
         grouped.setdefault(ticket.slot.id, []).append(ticket)
-    profile, now = front.profile, datetime.now(UTC)
-    return [
-        TicketVisit(
-            visited=visited(view, front, same[0].slot.offer_id, slot_id, same[0].slot.starts_at),
-            tickets=[_ticket_line(view, ticket) for ticket in same],
-            may_cancel=within(profile.cancellation_hours_before, same[0].slot.starts_at, now),
-            may_exchange=within(profile.exchange_hours_before, same[0].slot.starts_at, now),
-        )
-        for slot_id, same in grouped.items()
-    ]
+    return [_ticket_visit(view, front, slot_id, same) for slot_id, same in grouped.items()]
 
 
 def within(hours_before: int | None, starts_at: datetime, now: datetime) -> bool:
     """The establishment's terms, as the service applies them: so many hours before the visit, or never."""
     return hours_before is not None and now <= starts_at - timedelta(hours=hours_before)
+
+
+def _ticket_visit(view: View, front: Front, slot_id: UUID, same: Sequence[Ticket]) -> TicketVisit:
+    slot, profile, now = same[0].slot, front.profile, datetime.now(UTC)
+    is_closed = any(ticket.is_usable and ticket.waived_at for ticket in same)
+    return TicketVisit(
+        visited=visited(view, front, slot.offer_id, slot_id, slot.starts_at),
+        tickets=[_ticket_line(view, ticket) for ticket in same],
+        may_cancel=is_closed or within(profile.cancellation_hours_before, slot.starts_at, now),
+        may_exchange=is_closed or within(profile.exchange_hours_before, slot.starts_at, now),
+        is_closed=is_closed,
+    )
 
 
 def _cart_line(view: View, line: Line, tariff: Tariff | None) -> CartLine:

@@ -45,3 +45,13 @@ async def make_operator_key(data: Path | None, name: str) -> str:
         from parvis.establishments import operator_key
 
         return await operator_key(from_environment(environment), name)
+
+
+async def pair(data: Path | None, establishment: str | None, name: str) -> str:
+    """The link that pairs a phone; without an establishment, for the only one there is."""
+    async with reached(data) as environment:
+        from parvis.scanners import make_scanner, only_establishment
+
+        settings = from_environment(environment)
+        chosen = establishment or await only_establishment(settings)
+        return (await make_scanner(settings, chosen, name=name)).link

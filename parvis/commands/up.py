@@ -1,3 +1,5 @@
+import json
+
 from rich.console import Console
 from rich.panel import Panel
 
@@ -27,5 +29,8 @@ def _panel(instance: Instance, options: UpOptions, seconds: float) -> Panel:
         lines.append(f"Demo keys  {instance.folder.demo}")
         if "PARVIS_SMTP_URL" not in environment.given():
             lines.append(f"Mailbox    {instance.public_url}/demo/mailbox")
+        scanner = json.loads(instance.folder.demo.read_text()).get("scanner")
+        if scanner:
+            lines.append(f"Scanner    {scanner}  (for ten minutes; a new one: parvis pair SLUG)")
     lines += [f"Data       {instance.folder.path}", "Stop       Ctrl-C"]
     return Panel("\n".join(lines), title=f"Parvis is ready ({seconds:.1f} s)", title_align="left", expand=False)

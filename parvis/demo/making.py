@@ -14,6 +14,7 @@ from gateway.lifespan import Lifespan
 from parvis.asgi import make_everything
 from parvis.demo.offers import establishments
 from parvis.errors import CannotProceed
+from parvis.scanners import make_scanner, pair_again
 from parvis.settings import Settings
 from services.kit.database import Database
 from services.kit.telemetry import configure_logging
@@ -22,7 +23,10 @@ from services.ticketing.entry.devices.actions import create_device
 
 
 async def create(settings: Settings) -> None:
-    """Idempotent: what is there stays; the addresses, which change with each start, are written again."""
+    """Idempotent: what is there stays; the addresses, which change with each start, are written again.
+
+    So is the link that pairs a phone: it lives for ten minutes.
+    """
     configure_logging(settings.log_level)
     if not settings.data:
         raise CannotProceed("The demo needs a data folder for its keys: parvis up --demo.")
@@ -31,6 +35,7 @@ async def create(settings: Settings) -> None:
     made["url"] = settings.public_url
     for establishment in made["establishments"]:
         await _listen_to_stripe(settings, establishment)
+    made["scanner"] = await _pairing_link(settings, made["establishments"][0])
     _write(file, made)
 
 
@@ -95,6 +100,17 @@ async def _pair(database: Database, establishment: dict[str, Any], mode: str) ->
         ),
     )
     establishment["device_token"] = device.device_token
+
+
+async def _pairing_link(settings: Settings, establishment: dict[str, Any]) -> str:
+    """For one phone, the same at every start, which may search as well."""
+    waiting = None
+    if "phone_id" in establishment:
+        waiting = await pair_again(settings, UUID(establishment["id"]), UUID(establishment["phone_id"]))
+    if waiting is None:
+        waiting = await make_scanner(settings, establishment["slug"], name="Demo phone", may_search=True)
+    establishment["phone_id"] = str(waiting.id)
+    return waiting.link
 
 
 async def _listen_to_stripe(settings: Settings, establishment: dict[str, Any]) -> None:

@@ -24,7 +24,10 @@ def _museum(today: date) -> dict[str, Any]:
             "timezone": "Europe/Paris",
             "gates": ["Entrée principale", "Entrée du jardin"],
         },
-        "gauges": [],
+        # Counted at the gates: who goes out makes room.
+        "gauges": [
+            {"name": {"fr": "Visiteurs dans les salles", "en": "Visitors inside"}, "capacity": 600, "per": "inside"}
+        ],
         "offers": [
             {
                 "offer": {
@@ -71,11 +74,12 @@ def _day_ticket(today: date) -> dict[str, Any]:
                 "en": "All permanent rooms and the sculpture garden. Come at any hour you like.",
             },
             "kind": "open",
+            "entry": {"re_entry": True},
             "published": True,
         },
         "tariffs": [
             _tariff(("Plein tarif", "Full price"), 900, 1000),
-            _tariff(("Gratuit", "Free"), 0, 1000),
+            _tariff(("Moins de 18 ans", "Under 18"), 0, 1000, max_age=17),
         ],
         "calendar": _calendar(today, ("00:00", "00:00"), every=1440, duration=1439, capacity=2000),
     }
@@ -96,7 +100,7 @@ def _castle(today: date) -> dict[str, Any]:
         ],
         "offers": [
             {
-                "offer": _tour("Visite guidée du donjon, en français", "Guided tour of the keep, in French"),
+                "offer": _tour("Visite guidée du donjon, en français", "Guided tour of the keep, in French", "fr"),
                 "tariffs": [
                     _tariff(("Plein tarif", "Full price"), 1300, 1000),
                     _tariff(("Enfant", "Child"), 700, 1000, max_age=17),
@@ -104,7 +108,7 @@ def _castle(today: date) -> dict[str, Any]:
                 "calendar": _calendar(today, ("10:00", "17:00"), every=60, duration=50, capacity=12),
             },
             {
-                "offer": _tour("Visite guidée du donjon, en anglais", "Guided tour of the keep, in English"),
+                "offer": _tour("Visite guidée du donjon, en anglais", "Guided tour of the keep, in English", "en"),
                 "tariffs": [_tariff(("Plein tarif", "Full price"), 1300, 1000)],
                 "calendar": _calendar(today, ("11:00", "16:00"), every=60, duration=50, capacity=12),
             },
@@ -169,7 +173,7 @@ def _profile(slug: str, french: str, english: str, colour: str) -> dict[str, Any
     }
 
 
-def _tour(french: str, english: str) -> dict[str, Any]:
+def _tour(french: str, english: str, language: str) -> dict[str, Any]:
     return {
         "name": {"fr": french, "en": english},
         "description": {
@@ -178,6 +182,7 @@ def _tour(french: str, english: str) -> dict[str, Any]:
         },
         "kind": "timed",
         "sales": {"late_entry_minutes": 5},
+        "language": language,
         "published": True,
     }
 

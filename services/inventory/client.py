@@ -1,11 +1,16 @@
 """Inventory in another process: the same contract over HTTP."""
 
+from uuid import UUID
+
 from services.inventory.contract import (
     ConfirmHold,
     ExtendHold,
+    FindClosedSlots,
+    FindGauges,
     FindPlaces,
     FindSales,
     FindSlots,
+    Gauge,
     Hold,
     PlaceHold,
     ReturnPlaces,
@@ -26,6 +31,8 @@ METHODS = {
     "confirm_hold": RemoteMethod(ConfirmHold, Hold),
     "return_places": RemoteMethod(ReturnPlaces, Hold),
     "find_sales": RemoteMethod(FindSales, list[SoldHold]),
+    "find_closed_slots": RemoteMethod(FindClosedSlots, list[UUID]),
+    "find_gauges": RemoteMethod(FindGauges, list[Gauge]),
 }
 
 
@@ -59,6 +66,14 @@ class InventoryClient:
     async def find_sales(self, query: FindSales) -> list[SoldHold]:
         sales: list[SoldHold] = await self._remote.call("find_sales", query)
         return sales
+
+    async def find_closed_slots(self, query: FindClosedSlots) -> list[UUID]:
+        slot_ids: list[UUID] = await self._remote.call("find_closed_slots", query)
+        return slot_ids
+
+    async def find_gauges(self, query: FindGauges) -> list[Gauge]:
+        gauges: list[Gauge] = await self._remote.call("find_gauges", query)
+        return gauges
 
     async def close(self) -> None:
         await self._remote.close()

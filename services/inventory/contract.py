@@ -14,6 +14,7 @@ MAX_HOLD_SECONDS = 24 * 3600
 
 HoldState: TypeAlias = Literal["held", "sold", "released", "expired"]
 OfferKind: TypeAlias = Literal["timed", "open"]
+Per: TypeAlias = Literal["slot_start", "day", "total", "inside"]
 
 
 class PlaceLine(msgspec.Struct, frozen=True):
@@ -154,6 +155,30 @@ class SoldHold(msgspec.Struct, frozen=True):
     sold_at: datetime
 
 
+class FindClosedSlots(msgspec.Struct, frozen=True):
+    """Slots that a closure touches, that end after this moment, and that somebody bought; by id, from `after` on."""
+
+    establishment_id: UUID
+    ends_after: datetime
+    after: UUID | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1000
+
+
+class FindGauges(msgspec.Struct, frozen=True):
+    establishment_id: UUID
+
+
+class Gauge(msgspec.Struct, frozen=True):
+    """A shared capacity. `per` tells what it is counted over; `inside`: people inside at the same time, counted by
+    the gate and not by sales.
+    """
+
+    id: UUID
+    name: dict[str, str]
+    capacity: int
+    per: Per
+
+
 class Inventory(Protocol):
     """Every call may be repeated with the same ids; raises the errors below, or `Unavailable`."""
 
@@ -186,6 +211,12 @@ class Inventory(Protocol):
         ...
 
     async def find_sales(self, query: FindSales) -> list[SoldHold]: ...
+
+    async def find_closed_slots(self, query: FindClosedSlots) -> list[UUID]: ...
+
+    async def find_gauges(self, query: FindGauges) -> list[Gauge]:
+        """All shared gauges of the establishment, by id."""
+        ...
 
 
 class SoldOut(Refused):

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from services.inventory.calendars.queries import find_closed_slots
 from services.inventory.contract import (
     ConfirmHold,
     ExtendHold,
+    FindClosedSlots,
+    FindGauges,
     FindPlaces,
     FindSales,
     FindSlots,
+    Gauge,
     Hold,
     NotEnoughPlaces,
     PlaceHold,
@@ -23,7 +27,7 @@ from services.inventory.holds import actions as holds
 from services.inventory.holds.actions import EXPIRED_PER_SWEEP
 from services.inventory.holds.queries import find_sales
 from services.inventory.slots.actions import put_schedule
-from services.inventory.slots.queries import find_places, find_slots
+from services.inventory.slots.queries import find_gauges, find_places, find_slots
 from services.kit.batching import Batcher
 from services.kit.database import Database, UniqueViolation, WriteSession, violates
 
@@ -67,6 +71,12 @@ class InProcessInventory:
 
     async def find_sales(self, query: FindSales) -> list[SoldHold]:
         return await self._database.read(query.establishment_id, lambda session: find_sales(session, query))
+
+    async def find_closed_slots(self, query: FindClosedSlots) -> list[UUID]:
+        return await self._database.read(query.establishment_id, lambda session: find_closed_slots(session, query))
+
+    async def find_gauges(self, query: FindGauges) -> list[Gauge]:
+        return await self._database.read(query.establishment_id, lambda session: find_gauges(session, query))
 
     async def close(self) -> None:
         """Answers what was accepted, then closes the connections."""

@@ -45,7 +45,7 @@ shared_gauges = sa.Table(
     sa.Column("capacity", sa.Integer, nullable=False),
     sa.Column("per", sa.Text, nullable=False),
     sa.CheckConstraint("capacity >= 0", name="capacity"),
-    sa.CheckConstraint("per IN ('slot_start', 'day', 'total')", name="per"),
+    sa.CheckConstraint("per IN ('slot_start', 'day', 'total', 'inside')", name="known_per"),
 )
 
 # One row per establishment, locked first by whoever changes rules, closures or slots: a closure and the slots that

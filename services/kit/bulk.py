@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
@@ -35,13 +36,13 @@ class BulkInsert:
 
     async def run(
         self, session: WriteSession, establishment_id: object, rows: Sequence[Sequence[Sequence[Any]]], *more: object
-    ) -> None:
-        """`rows`: for each table a list of tuples in the order of its columns."""
+    ) -> list[asyncpg.Record]:
+        """`rows`: for each table a list of tuples in the order of its columns. Returns what `finally_` returns."""
         arguments: list[object] = []
         for width, table_rows in zip(self._widths, rows, strict=True):
             columns = list(zip(*table_rows, strict=True)) or [()] * width
             arguments.extend(list(column) for column in columns)
-        await session.fetch(self._sql, establishment_id, *arguments, *more)
+        return await session.fetch(self._sql, establishment_id, *arguments, *more)
 
 
 def _array_type(column: sa.Column[Any]) -> str:

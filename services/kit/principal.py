@@ -6,12 +6,14 @@ from uuid import UUID
 import msgspec
 
 Scope: TypeAlias = Literal[
-    "operator", "admin", "catalog:write", "orders:read", "orders:write", "entry:scan", "reports:read"
+    "operator", "admin", "catalog:write", "orders:read", "orders:write", "entry:scan", "entry:search", "reports:read"
 ]
 
 # An establishment's admin may do everything in it; the operator of the instance may not look inside one.
 IMPLIED: dict[str, frozenset[str]] = {
-    "admin": frozenset({"catalog:write", "orders:read", "orders:write", "entry:scan", "reports:read"})
+    "admin": frozenset({"catalog:write", "orders:read", "orders:write", "entry:scan", "entry:search", "reports:read"}),
+    # Who may read whole orders may find a visitor of today by name.
+    "orders:read": frozenset({"entry:search"}),
 }
 
 

@@ -41,6 +41,7 @@ from services.kit.wording import plain
 log = structlog.get_logger()
 
 ESTABLISHMENT = "/v1/establishments/{establishment:str}"
+_ESTABLISHMENTS = ESTABLISHMENT.partition("{")[0]
 PRINCIPAL_IN_SCOPE = "parvis.principal"
 MAX_BODY_BYTES = 1_000_000
 # The framework's words for a client that left in the middle of its body: nobody's fault here.
@@ -68,6 +69,11 @@ def needs(scope: str) -> dict[str, Any]:
 def public() -> dict[str, Any]:
     """Route option: for everybody; what a visitor may see is decided by the query itself."""
     return {"opt": {"scope": None}}
+
+
+def also(access: dict[str, Any], scope: str) -> dict[str, Any]:
+    """The same access, also for principals with this scope."""
+    return {"opt": access["opt"] | {"other_scope": scope}}
 
 
 def answers(access: dict[str, Any], *media_types: str) -> dict[str, Any]:
@@ -102,7 +108,7 @@ def admit(principal: Principal, establishment: str | None, opt: Mapping[str, Any
     if establishment is not None and not principal.names(establishment):
         raise NotFound
     needed = opt["scope"]
-    if needed is None or principal.may(needed):
+    if needed is None or principal.may(needed) or principal.may(opt.get("other_scope", needed)):
         return
     if principal.actor == ANONYMOUS.actor:
         raise Unauthenticated(f"Send a key with the scope {needed}: Authorization: Bearer pvs_…")
@@ -158,8 +164,16 @@ def key_of(scope: Any, body: bytes) -> IdempotencyKey | None:  # noqa: ANN401 - 
         raise Malformed("Idempotency-Key must have 1 to 255 characters.")
     if principal.actor == ANONYMOUS.actor and len(key) < MIN_PUBLIC_KEY_LENGTH:
         raise Malformed("Without an API key, an Idempotency-Key needs at least 16 characters: use a UUID.")
-    fingerprint = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + body).digest()
+    fingerprint = hashlib.sha256(f"{scope['method']} {_one_path(scope['path'], principal)}\n".encode() + body).digest()
     return IdempotencyKey(scope=principal.actor, key=key, fingerprint=fingerprint)
+
+
+def _one_path(path: str, principal: Principal) -> str:
+    """By the establishment's id, also where the caller said its slug: it is the same request."""
+    by_slug = f"{_ESTABLISHMENTS}{principal.establishment_slug}/"
+    if principal.establishment_slug and path.startswith(by_slug):
+        return f"{_ESTABLISHMENTS}{principal.establishment_id}/{path[len(by_slug) :]}"
+    return path
 
 
 def encode(status: int, content: object) -> Answer:

@@ -17,6 +17,7 @@ KINDS = {
 }
 COUNTED = {"str": "characters", "array": "items", "object": "entries"}
 LIMITS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
+NO_ADDRESS = "This must be a name: no web address, no line breaks."
 NO_MOMENT = "This is no moment with its offset, such as 2027-05-02T10:00:00+02:00."
 
 Reword = Callable[["re.Match[str]"], str]
@@ -40,6 +41,8 @@ SENTENCES: tuple[tuple["re.Pattern[str]", Reword], ...] = (
     (re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`"), _kinds),
     (re.compile(r"Expected `(?:int|float)` (?P<sign>[<>]=?) (?P<bound>\S+)"), _limit),
     (re.compile(r"Expected `(?P<kind>\w+)` of length (?P<sign>[<>]=?) (?P<bound>\d+)"), _length),
+    (re.compile(r"Expected `str` matching regex .*\(\?!\.\*\(\?:://.*", re.DOTALL), lambda _: NO_ADDRESS),
+    (re.compile(r"Expected `str` matching regex '\\\\S'"), lambda _: "This must not be blank."),
     (re.compile(r"Expected `str` matching regex .*", re.DOTALL), lambda _: "This does not have the expected form."),
     (re.compile(r"Expected `datetime` with a timezone component"), lambda _: NO_MOMENT),
     (re.compile(r"Invalid RFC3339 encoded datetime"), lambda _: NO_MOMENT),

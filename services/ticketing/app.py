@@ -18,7 +18,13 @@ from services.ticketing.catalog.queries import Catalogues
 from services.ticketing.client import METHODS
 from services.ticketing.contract import Ticketing
 from services.ticketing.entry import routes as entry
+from services.ticketing.entry.attendance import routes as attendance
+from services.ticketing.entry.attendance.desk import AttendanceDesk
 from services.ticketing.entry.desk import EntryDesk
+from services.ticketing.entry.devices import routes as devices
+from services.ticketing.entry.passes import routes as entry_passes
+from services.ticketing.entry.passes.desk import PassDesk
+from services.ticketing.entry.search import routes as entry_search
 from services.ticketing.establishments import routes as establishments
 from services.ticketing.establishments.queries import Establishments
 from services.ticketing.ledger import routes as ledger
@@ -36,6 +42,22 @@ from services.ticketing.tickets.signing import Keyrings
 from services.ticketing.waiting import routes as waiting
 from services.ticketing.waiting.desk import WaitingDesk
 from services.ticketing.waiting.turnstile import behind_the_line
+
+HANDLERS = (
+    *establishments.handlers,
+    *access.handlers,
+    *catalog.handlers,
+    *orders.handlers,
+    *ticket_routes.handlers,
+    *waiting.handlers,
+    *entry.handlers,
+    *attendance.handlers,
+    *devices.handlers,
+    *entry_passes.handlers,
+    *entry_search.handlers,
+    *messages.handlers,
+    *ledger.handlers,
+)
 
 
 def resources(database: Database, inventory: Inventory, *, site: Site, clock: Clock) -> Resources:
@@ -55,13 +77,21 @@ def resources(database: Database, inventory: Inventory, *, site: Site, clock: Cl
 
 def create_app(made: Resources, *, ticketing: Ticketing, provider: PaymentProvider | None = None) -> Litestar:
     desk = OrderDesk(behind_the_line(made), provider)
-    gate = EntryDesk(made.database, made.clock)
+    gate = EntryDesk(made.database, made.clock, made.inventory)
+    attendances = AttendanceDesk(
+        made.database,
+        made.inventory,
+        clock=made.clock,
+        establishments=made.establishments,
+        catalogues=made.catalogues,
+    )
     renders = RenderPool()
     sealer = Sealer(made.site.secret)
 
     @asynccontextmanager
     async def running(_: Litestar) -> AsyncIterator[None]:
         yield
+        attendances.close()
         # Answers what was accepted before the connections close.
         await desk.close()
         await gate.close()
@@ -83,23 +113,14 @@ def create_app(made: Resources, *, ticketing: Ticketing, provider: PaymentProvid
         "orders": desk,
         "waiting": WaitingDesk(desk.checkout, desk.after_sales),
         "entry": gate,
+        "attendances": attendances,
+        "passes": PassDesk(made),
         "renders": renders,
         "stationery": Stationery(),
     }
     return service_app(
         "Parvis ticketing",
-        [
-            *establishments.handlers,
-            *access.handlers,
-            *catalog.handlers,
-            *orders.handlers,
-            *ticket_routes.handlers,
-            *waiting.handlers,
-            *entry.handlers,
-            *messages.handlers,
-            *ledger.handlers,
-            internal_handler(ticketing, METHODS),
-        ],
+        [*HANDLERS, internal_handler(ticketing, METHODS)],
         provided=provided,
         lifespan=[running],
     )

@@ -40,13 +40,17 @@ BEGIN
 END
 $$"""
 
+# One look into the queue of each establishment: what it costs does not grow with the queues.
 MESSAGES_WAITING = f"""
-CREATE FUNCTION {SCHEMA}.establishments_with_mail(due_before timestamptz)
+CREATE OR REPLACE FUNCTION {SCHEMA}.establishments_with_mail(due_before timestamptz)
 RETURNS SETOF uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN QUERY
-        SELECT DISTINCT establishment_id FROM {SCHEMA}.messages
-        WHERE state IN ('queued', 'sending') AND next_attempt_at <= due_before;
+        SELECT establishments.id FROM {SCHEMA}.establishments,
+            LATERAL (SELECT FROM {SCHEMA}.messages
+                     WHERE messages.establishment_id = establishments.id AND state IN ('queued', 'sending')
+                         AND next_attempt_at <= due_before
+                     LIMIT 1) AS due;
 END
 $$"""
 
@@ -80,6 +84,8 @@ MESSAGE_FUNCTIONS = {
 }
 WAITING_FUNCTIONS = {"establishments_with_lines()": LINES_TO_SERVE}
 FUNCTIONS = FIRST_FUNCTIONS | MESSAGE_FUNCTIONS | WAITING_FUNCTIONS
+
+PAIRING_STATEMENTS = [f"GRANT SELECT, INSERT, UPDATE, DELETE ON {SCHEMA}.pairing_codes TO {ROLE}"]
 
 INSTANCE_STATEMENTS = [
     # The registry: everybody reads it, an establishment changes its own row only.

@@ -38,4 +38,5 @@ INSTANCE_TABLES = {
     "ticketing.alembic_version",
     "ticketing.establishments",
     "ticketing.operator_keys",
+    "ticketing.pairing_codes",
 }

@@ -23,7 +23,7 @@ from services.ticketing.site import Site
 
 ESTABLISHMENT = "/v1/establishments/{establishment}"
 # Routes of the instance, and those whose callers know no URL of an establishment.
-INSTANCE_ROUTES = {"/v1/establishments", "/v1/payments/stripe/{establishment}/webhook"}
+INSTANCE_ROUTES = {"/v1/establishments", "/v1/payments/stripe/{establishment}/webhook", "/v1/devices/pairing"}
 # What anybody may read.
 OPEN_TO_READ = {
     f"GET {ESTABLISHMENT}",
@@ -51,10 +51,13 @@ DECIDED_WITHIN = {
     f"GET {ESTABLISHMENT}/reminder-refusals/{{token}}",
     f"POST {ESTABLISHMENT}/reminder-refusals/{{token}}",
     f"GET {ESTABLISHMENT}/tickets/{{ticket_id}}",
+    f"GET {ESTABLISHMENT}/tickets/{{ticket_id}}/google-wallet",
     f"POST {ESTABLISHMENT}/waiting-list",
     f"GET {ESTABLISHMENT}/waiting-list/{{entry_id}}",
     f"DELETE {ESTABLISHMENT}/waiting-list/{{entry_id}}",
     "POST /v1/payments/stripe/{establishment}/webhook",
+    # Whoever has the pairing code.
+    "POST /v1/devices/pairing",
 }
 # Nothing connects here: the applications are only looked at.
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nowhere"

@@ -21,6 +21,10 @@ SLICE_FILES = {"__init__", "routes", "actions", "queries", "tables", "rules", "j
 MORE_IN_SLICES = {
     "inventory/availability/answers": "encoded answers, kept in memory: neither a verb nor a read",
     "inventory/availability/shortcut": "the way from the door to those answers, past the framework",
+    "ticketing/entry/book": "one batch under the lock, in memory: what each scan is answered and what is written",
+    "ticketing/entry/codes": "reads and verifies codes with the keys of the second",
+    "ticketing/entry/locked": "what the locking read shows",
+    "ticketing/entry/page": "one ticket in the book",
     "ticketing/entry/desk": "verifies codes and owns the batch of scans: state that lives as long as the process",
     "ticketing/messages/letters": "what mails say in each language and how they look: pure, but for their templates",
     "ticketing/messages/mailers": "the Protocol that mail servers stand behind (style 9), and its implementations",
@@ -33,17 +37,20 @@ MORE_IN_SLICES = {
     "ticketing/orders/posting": "the one batched action: numbers, tickets and events of many orders at once",
     "ticketing/orders/ticket_routes": "the routes of tickets, which are reached like their order",
     "ticketing/entry/devices": "scanners are a resource of their own, with verbs and reads of their own",
+    "ticketing/entry/passes": "what a scanner takes along to decide by itself: all of a day, sealed, then what changed",
+    "ticketing/entry/search": "visitors of a day by name, for staff with the right",
     "ticketing/payments/provider": "the Protocol that an outside system stands behind (style 9)",
     "ticketing/payments/stripe_provider": "its real implementation, and the only module that imports the SDK",
     "ticketing/tickets/code": "the format of the QR code and its short code: a standard to be read on its own",
     "ticketing/tickets/documents": "the faces of a ticket (page, QR, calendar entry), drawn by a pool of processes",
     "ticketing/tickets/keys": "the verbs and reads of signing keys",
+    "ticketing/tickets/wallet": "tickets for phones' wallets, and the certificate that signs them",
     "ticketing/waiting/desk": "joining, looking and leaving, over several transactions and calls",
     "ticketing/waiting/turnstile": "the contract of inventory as visitors reach it: the line goes first",
     "ticketing/tickets/signing": "the opened keys, kept in memory: neither a verb nor a read",
 }
 # Litestar and typer call these, each parameter being a part of the request or an option of the command.
-HANDLERS = {"get", "post", "put", "patch", "delete", "head", "route", "command"}
+HANDLERS = {"get", "post", "put", "patch", "delete", "head", "route", "command", "callback"}
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
@@ -39,7 +40,7 @@ async def house(
 ) -> AsyncIterator[House]:
     stand_in = StripeStandInSettings(webhook_secret=WEBHOOK_SECRET)
     async with cloned_database(servers, template) as instance, serve_stripe_stand_in(stand_in) as stripe_url:
-        settings = _settings(instance, stripe_url)
+        settings = msgspec.structs.replace(_settings(instance, stripe_url), data=str(tmp_path_factory.mktemp("mail")))
         key = await operator_key(settings, "Browser")
         async with running_house("together", settings, key, tmp_path_factory.mktemp("browser")) as running:
             yield running

@@ -64,7 +64,7 @@ async def arrived(shopper: Shopper) -> None:
     """On the tickets; the bank's notification may be slower than the browser, then looking again helps."""
     heading = shopper.page.get_by_role("heading", level=1)
     await shopper.page.wait_for_url(f"{shopper.home}/order**")
-    while await heading.text_content() == "Your payment is not confirmed yet":
+    while await heading.text_content() == "Your payment is being checked":
         await shopper.follow("Look again")
     await shopper.reads("Your tickets")
     [order] = (await shopper.museum.orders()).items

@@ -8,11 +8,12 @@ from playwright.async_api import Browser
 
 from gateway.shop.calendar import later
 from tests.browser.ecoindex import grade, score
-from tests.browser.shopper import PHONE, TIMEOUT_MS
-from tests.browser.tour import Place, open_places, tour
+from tests.browser.shopper import DESKTOP, PHONE, TIMEOUT_MS
+from tests.browser.tour import Place, browsing, open_places, tour
 from tests.browser.watching import AXE, Seen, Traffic, look_at, objections
 
-PAGES = 28
+PAGES = 31
+PAGES_OF_ALL = 13
 MAX_KILOBYTES, MAX_REQUESTS, MAX_ELEMENTS = 30, 6, 300
 
 
@@ -35,6 +36,27 @@ async def seen(browser: Browser, house, places) -> AsyncIterator[dict[str, Seen]
     yield {name: await look_at(page, traffic) async for name in tour(page, house, places)}
     await context.close()
     assert faults == []
+
+
+@pytest_asyncio.fixture(scope="module")
+async def seen_wide(browser: Browser, places) -> AsyncIterator[dict[str, Seen]]:
+    """The pages that everybody may see, on a desk and in English."""
+    width, height = DESKTOP
+    context = await browser.new_context(
+        viewport={"width": width, "height": height}, locale="en-GB", service_workers="block"
+    )
+    context.set_default_timeout(TIMEOUT_MS)
+    page = await context.new_page()
+    traffic = await Traffic.of(page)
+    museum, castle, _ = places
+    yield {name: await look_at(page, traffic) async for name in browsing(page, museum, castle)}
+    await context.close()
+
+
+async def test_wide_pages_in_english_are_as_good(seen_wide: dict[str, Seen]):
+    assert {name: page.light + page.dark for name, page in seen_wide.items()} == {name: [] for name in seen_wide}
+    assert {grade(score(page.weight)) for page in seen_wide.values()} == {"A"}
+    assert len(seen_wide) == PAGES_OF_ALL
 
 
 async def test_axe_objects_to_nothing_in_light_colours(seen: dict[str, Seen]):

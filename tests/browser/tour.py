@@ -12,6 +12,7 @@ from playwright.async_api import Page
 
 from parvis.demo.making import _listen_to_stripe, make_establishment
 from parvis.demo.offers import establishments
+from parvis.mail import mailbox_folder
 from tests.journeys.house import House
 from tests.journeys.past import END_HOLD, END_ORDER
 
@@ -55,6 +56,16 @@ class Place(msgspec.Struct, frozen=True):
             (await self.house.http.post(f"{base}/orders", json=body, headers=headers)).raise_for_status()
             number -= some
 
+    async def give_back(self, slot: dict[str, Any]) -> None:
+        """What one of the orders for this slot had; at the desk."""
+        base, headers = f"/v1/establishments/{self.made['slug']}", {"authorization": f"Bearer {self.made['admin_key']}"}
+        orders = (await self.house.http.get(f"{base}/orders?status=confirmed&limit=100", headers=headers)).json()[
+            "items"
+        ]
+        sold = next(order for order in orders if order["lines"][0]["slot_id"] == slot["id"])
+        path = f"{base}/orders/{sold['id']}/cancellation"
+        (await self.house.http.post(path, json={}, headers=headers)).raise_for_status()
+
 
 async def open_places(house: House) -> list[Place]:
     """The demo's establishments, with some of their places sold."""
@@ -79,7 +90,7 @@ def near_day() -> str:
 async def tour(page: Page, house: House, places: list[Place]) -> AsyncIterator[str]:
     """The name of each page, while `page` shows it. What is done to it in between must leave it where it is."""
     museum, castle, _ = places
-    async for name in _browsing(page, museum, castle):
+    async for name in browsing(page, museum, castle):
         yield name
     async for name in _ordering(page, museum):
         yield name
@@ -87,9 +98,12 @@ async def tour(page: Page, house: House, places: list[Place]) -> AsyncIterator[s
         yield name
     async for name in _too_late(page, house, museum, castle):
         yield name
+    if mailbox_folder(house.settings):
+        await page.goto(f"{house.url}/demo/mailbox")
+        yield "mailbox"
 
 
-async def _browsing(page: Page, museum: Place, castle: Place) -> AsyncIterator[str]:
+async def browsing(page: Page, museum: Place, castle: Place) -> AsyncIterator[str]:
     for name, url in {
         "home": museum.house.url,
         "establishment": museum.url,
@@ -129,6 +143,8 @@ async def _ordering(page: Page, museum: Place) -> AsyncIterator[str]:
     await page.fill("#name", CUSTOMER["name"])
     await page.fill("#email", CUSTOMER["email"])
     await page.click(CONFIRM)
+    await page.wait_for_selector(".back a")
+    yield "stand-in"
     await page.click(".back a")
     await page.wait_for_selector("form[action*='/order/payment']")
     yield "payment-pending"
@@ -186,6 +202,11 @@ async def _too_late(page: Page, house: House, museum: Place, castle: Place) -> A
     await page.click(ADD)
     await page.wait_for_selector("form[action*='/leave']")
     yield "waiting-place"
+    await castle.give_back(slot)
+    # The worker offers what has come back within a few seconds.
+    while not await page.locator("a.button[href*='/order']").count():
+        await page.reload()
+    yield "waiting-offer"
     await page.click("form[action*='/leave'] button")
     await page.wait_for_selector("form[action*='/leave']", state="detached")
     yield "waiting-left"

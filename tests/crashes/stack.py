@@ -13,8 +13,11 @@ from parvis.settings import Settings
 from services.inventory.contract import (
     ConfirmHold,
     ExtendHold,
+    FindClosedSlots,
+    FindGauges,
     FindSales,
     FindSlots,
+    Gauge,
     Hold,
     PlaceHold,
     ReturnPlaces,
@@ -86,6 +89,12 @@ class MortalInventory:
 
     async def find_sales(self, query: FindSales) -> list[SoldHold]:
         return await self._inventory.find_sales(query)
+
+    async def find_closed_slots(self, query: FindClosedSlots) -> list[UUID]:
+        return await self._inventory.find_closed_slots(query)
+
+    async def find_gauges(self, query: FindGauges) -> list[Gauge]:
+        return await self._inventory.find_gauges(query)
 
     async def place_hold(self, request: PlaceHold) -> Hold:
         return await self._fate.step("place_hold", lambda: self._inventory.place_hold(request))

@@ -89,6 +89,43 @@ async def gates_scan(museum: Museum, orders: list[Order], codes_of_the_past: lis
             assert (await museum.scan(ticket.short_code)).reason == "already_admitted"
     for code in codes_of_the_past:
         assert (await museum.scan(code, gate_id=museum.gate_id)).outcome == "admitted"
+        await _upload_a_copy(museum, code)
+
+
+async def _upload_a_copy(museum: Museum, code: str) -> None:
+    now = datetime.now(UTC)
+    scan = {"id": str(uuid4()), "code": code, "gate_id": str(museum.gate_id), "scanned_at": now.isoformat()}
+    sent = {"sent_at": now.isoformat(), "scans": [scan | {"outcome": "admitted"}]}
+    undo = {"id": str(uuid4()), "reason": "A copy", "undone_at": now.isoformat()}
+    await museum.staff("POST", "/scans/batch", sent)
+    await museum.staff("GET", f"/scans/conflicts?date={now.date()}")
+    await museum.staff("POST", f"/scans/{scan['id']}/undo", undo)
+
+
+async def scanners_ask(museum: Museum, order: Order) -> None:
+    """A phone is paired, takes the day along and keeps up with it; its staff look somebody up."""
+    body = {"name": "Hall", "gate_ids": [str(museum.gate_id)], "may_search": True}
+    offered = await museum.staff("POST", "/devices", body, status=201)
+    offered = await museum.staff("POST", f"/devices/{offered['id']}/pairing", status=201)
+    pairing = {"code": offered["pairing_code"]}
+    answer = await museum.house.http.post("/v1/devices/pairing", json=pairing)
+    token = answer.json()["device_token"]
+    day = order.tickets[0].slot.starts_at.date()
+    for date in (day, day + timedelta(days=1)):
+        path, cursor = f"/entry-pass?gate_id={museum.gate_id}&date={date}", ""
+        for _ in range(3):
+            told = await museum.ask("GET", f"{path}{cursor}", key=token)
+            assert told.status_code == 200, told.text
+            cursor = f"&cursor={quote(told.json()['cursor'])}"
+            if date == day:
+                free = [slot for slot in await museum.slots() if slot.remaining]
+                await buy(museum, line(free[0], museum.free_id))
+        found = await museum.ask("GET", f"/entry/search?q=lovelace&date={date}", key=token)
+        assert found.status_code == 200, found.text
+    status = {"pending_uploads": 0, "app_version": "1"}
+    assert (await museum.ask("PUT", "/devices/self/status", status, key=token)).status_code == 204
+    await museum.staff("GET", "/devices")
+    await museum.staff("DELETE", f"/devices/{offered['id']}", status=204)
 
 
 async def staff_look(museum: Museum, order: Order) -> None:
@@ -107,6 +144,7 @@ async def staff_look(museum: Museum, order: Order) -> None:
     offer = f"/offers/{museum.offer_id}"
     for path in (f"/tickets/{ticket.id}", f"/tickets/{ticket.id}.svg", "/offers", offer, f"{offer}/tariffs"):
         await museum.ask("GET", path, key=museum.admin_key)
+    await museum.staff("GET", "/attendance")
     for path in ("/venues", "/gauges", "/closures", "/api-keys", "/signing-keys", f"{offer}/calendars", ""):
         await museum.staff("GET", path)
     await museum.staff("GET", f"/tickets/{ticket.id}")

@@ -263,3 +263,14 @@ def _confirmation(order: Order, method: str) -> Request:
 
 def _as(request: Request, key: str) -> Request:
     return msgspec.structs.replace(request, key=key)
+
+
+async def test_slug_and_id_of_an_establishment_make_the_same_request(museum: Museum):
+    headers = {"authorization": f"Bearer {museum.admin_key}", "idempotency-key": str(uuid4())}
+    body = {"name": {"fr": "Annexe"}, "timezone": "Europe/Paris"}
+    answers = [
+        await museum.house.http.post(f"/v1/establishments/{name}/venues", json=body, headers=headers)
+        for name in (museum.slug, str(museum.id))
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].content == answers[1].content

@@ -12,6 +12,7 @@ import msgspec
 import stripe
 
 from services.ticketing.messages.rules import refusal_token
+from tests.certificates import google_wallet, wallet_certificate
 from tests.security.rights import OFFER, ORDER, E
 from tests.security.world import CUSTOMER, WEBHOOK_SECRET, House, World, calendar_body, closure_body, order_body
 
@@ -24,11 +25,14 @@ class Attempt(msgspec.Struct):
     own_token: str = ""
     raw: bytes | None = None
     headers: dict[str, str] = {}
+    query: dict[str, str] = {}
 
     async def send(self, world: World, operation: str, establishment: str, credential: str | None) -> httpx.Response:
         method, template = operation.split(" ")
         path = template.format(establishment=establishment, **self.ids)
         more: dict[str, Any] = {"headers": self.headers}
+        if self.query:
+            more["params"] = self.query
         if self.raw is not None:
             more["content"] = self.raw
         return await world.ask(method, path, credential, self.body, **more)
@@ -93,6 +97,23 @@ async def _scan(_: World, house: House) -> Attempt:
     return Attempt(body=body, own_token=house.order_token)
 
 
+async def _upload(world: World, house: House) -> Attempt:
+    scan = (await _scan(world, house)).body | {"outcome": "admitted", "direction": "in"}
+    undo = {"id": str(uuid4()), "scan_id": str(uuid4()), "reason": "Wrong button", "undone_at": scan["scanned_at"]}
+    return Attempt(body={"sent_at": scan["scanned_at"], "scans": [scan], "undos": [undo]}, own_token=house.order_token)
+
+
+async def _undo(world: World, house: House) -> Attempt:
+    scan = (await _scan(world, house)).body
+    await world.ask("POST", f"{house.base}/scans", house.device_token, scan)
+    undo = {"id": str(uuid4()), "reason": "Wrong button", "undone_at": scan["scanned_at"]}
+    return Attempt({"scan_id": scan["id"]}, undo, house.order_token)
+
+
+async def _conflicts(_: World, house: House) -> Attempt:
+    return Attempt(query={"date": str(datetime.now(UTC).date())}, own_token=house.order_token)
+
+
 async def _notification(_: World, house: House) -> Attempt:
     """Signed, and about nothing that the house knows: so it is taken note of, and that is all."""
     event = {
@@ -137,18 +158,24 @@ def _new_key(_: House) -> object:
     return {"name": "A key", "scopes": ["orders:read"]}
 
 
-async def _new_device(world: World, house: House) -> Attempt:
-    """There is no way to pair one through the API yet that needs no phone: so straight into the table."""
-    device_id = uuid4()
-    await world.owner.execute(
-        "INSERT INTO ticketing.devices (establishment_id, id, name, gate_ids, secret_hash) VALUES ($1, $2, $3, $4, $5)",
-        UUID(house.id),
-        device_id,
-        "A scanner",
-        [UUID(house.ids["gate_id"])],
-        b"\0" * 32,
-    )
-    return Attempt({"device_id": str(device_id)}, None, house.order_token)
+def _device_body(house: House) -> object:
+    return {"name": house.canary, "gate_ids": [house.ids["gate_id"]]}
+
+
+async def _pairing(world: World, house: House) -> Attempt:
+    offered = await world.make(house, "/devices", _device_body(house))
+    return Attempt(body={"code": offered["pairing_code"], "name": "A phone"}, own_token=house.order_token)
+
+
+async def _entry_pass(_: World, house: House) -> Attempt:
+    """Of the first day on which the house has visitors."""
+    day = (datetime.now(UTC).date() + timedelta(days=5)).isoformat()
+    return Attempt(query={"gate_id": house.ids["gate_id"], "date": day}, own_token=house.order_token)
+
+
+async def _search(_: World, house: House) -> Attempt:
+    day = (datetime.now(UTC).date() + timedelta(days=5)).isoformat()
+    return Attempt(query={"q": "canary", "date": day}, own_token=house.order_token)
 
 
 async def _wish(world: World, house: House) -> Attempt:
@@ -172,6 +199,34 @@ async def _waiting(world: World, house: House) -> Attempt:
 
 async def _joining(world: World, house: House) -> Attempt:
     return msgspec.structs.replace(await _wish(world, house), own_token=house.order_token)
+
+
+async def _sent_message(world: World, house: House) -> Attempt:
+    """There is no worker here: a message that was sent, straight into the table."""
+    message_id = uuid4()
+    await world.owner.execute(
+        "INSERT INTO ticketing.messages"
+        " (establishment_id, id, kind, recipient, language, data, state, due_at, next_attempt_at)"
+        " VALUES ($1, $2, 'order_confirmed', 'canary@customer.example', 'fr', '{}', 'sent', now(), now())",
+        UUID(house.id),
+        message_id,
+    )
+    return Attempt({"message_id": str(message_id)}, None, house.order_token)
+
+
+async def _with_certificate(world: World, house: House) -> Attempt:
+    await world.make(house, "/wallet-certificate", wallet_certificate())
+    return Attempt(own_token=house.order_token)
+
+
+async def _with_google(world: World, house: House) -> Attempt:
+    await world.make(house, "/google-wallet", google_wallet())
+    return Attempt(own_token=house.order_token)
+
+
+async def _google_ticket(world: World, house: House) -> Attempt:
+    await world.make(house, "/google-wallet", google_wallet())
+    return Attempt({"ticket_id": house.ids["ticket_id"]}, None, house.order_token)
 
 
 PREPARE: dict[str, Prepare] = {
@@ -226,17 +281,38 @@ PREPARE: dict[str, Prepare] = {
     f"GET {ORDER}/tickets.pdf": _plain("order_id"),
     f"POST {ORDER}/messages": _order(method="free"),
     f"GET {E}/messages": _plain(),
+    f"POST {E}/messages/{{message_id}}/resend": _sent_message,
     f"GET {E}/reminder-refusals/{{token}}": _reminded,
     f"POST {E}/reminder-refusals/{{token}}": _reminded,
     f"GET {E}/tickets/{{ticket_id}}": _plain("ticket_id"),
+    f"GET {E}/tickets/{{ticket_id}}/google-wallet": _google_ticket,
     f"GET {E}/waiting-list": _plain(),
     f"POST {E}/waiting-list": _joining,
     f"GET {E}/waiting-list/{{entry_id}}": _waiting,
     f"DELETE {E}/waiting-list/{{entry_id}}": _waiting,
     f"GET {E}/signing-keys": _plain(),
     f"POST {E}/signing-keys": _plain(),
+    f"GET {E}/wallet-certificate": _with_certificate,
+    f"POST {E}/wallet-certificate": _plain(body=lambda _: wallet_certificate()),
+    f"DELETE {E}/wallet-certificate": _with_certificate,
+    f"GET {E}/google-wallet": _with_google,
+    f"POST {E}/google-wallet": _plain(body=lambda _: google_wallet()),
+    f"DELETE {E}/google-wallet": _with_google,
     f"POST {E}/scans": _scan,
-    f"DELETE {E}/devices/{{device_id}}": _new_device,
+    f"POST {E}/scans/batch": _upload,
+    f"POST {E}/scans/{{scan_id}}/undo": _undo,
+    f"GET {E}/scans/conflicts": _conflicts,
+    f"GET {E}/devices": _plain(),
+    f"POST {E}/devices": _plain(body=_device_body),
+    f"POST {E}/devices/{{device_id}}/pairing": _new("/devices", "device_id", _device_body),
+    f"DELETE {E}/devices/{{device_id}}": _new("/devices", "device_id", _device_body),
+    f"PUT {E}/devices/self/status": _plain(body=lambda _: {"pending_uploads": 0, "app_version": "1.0"}),
+    "POST /v1/devices/pairing": _pairing,
+    f"GET {E}/entry-pass": _entry_pass,
+    f"GET {E}/entry/search": _search,
+    f"GET {E}/attendance": _plain(),
+    f"GET {E}/attendance/stream": _plain(),
+    f"GET {E}/attendance.csv": _plain(),
     f"GET {E}/events": _plain(),
     "POST /v1/payments/stripe/{establishment}/webhook": _notification,
 }

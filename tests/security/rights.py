@@ -15,7 +15,7 @@ OPERATOR = "operator"
 ADMIN = "admin"
 DEVICE = "device"
 OWN, OTHER = "own order", "other order"
-KEYS = ("admin", "catalog:write", "orders:read", "orders:write", "entry:scan", "reports:read")
+KEYS = ("admin", "catalog:write", "orders:read", "orders:write", "entry:scan", "entry:search", "reports:read")
 ACTORS = (VISITOR, OPERATOR, *KEYS, DEVICE, OWN, OTHER)
 
 EVERYBODY = frozenset(ACTORS)
@@ -23,6 +23,7 @@ CATALOGUE = frozenset({ADMIN, "catalog:write"})
 READS_ORDERS = frozenset({ADMIN, "orders:read"})
 WRITES_ORDERS = frozenset({ADMIN, "orders:write"})
 SCANS = frozenset({ADMIN, "entry:scan", DEVICE})
+FINDS_VISITORS = frozenset({ADMIN, "orders:read", "entry:search"})
 REPORTS = frozenset({ADMIN, "reports:read"})
 ADMINS = frozenset({ADMIN})
 OPERATORS = frozenset({OPERATOR})
@@ -75,10 +76,12 @@ WHO_MAY = {
     f"GET {ORDER}/tickets.pdf": READS_ORDERS | {OWN},
     f"POST {ORDER}/messages": WRITES_ORDERS | {OWN},
     f"GET {E}/messages": READS_ORDERS,
+    f"POST {E}/messages/{{message_id}}/resend": WRITES_ORDERS,
     # Whoever has the link of a reminder: the link is the right.
     f"GET {E}/reminder-refusals/{{token}}": EVERYBODY,
     f"POST {E}/reminder-refusals/{{token}}": EVERYBODY,
     f"GET {E}/tickets/{{ticket_id}}": READS_ORDERS | {OWN},
+    f"GET {E}/tickets/{{ticket_id}}/google-wallet": READS_ORDERS | {OWN},
     f"GET {E}/waiting-list": READS_ORDERS,
     f"POST {E}/waiting-list": EVERYBODY,
     # Or whoever has the token of the entry (tests/services/ticketing/waiting/test_desk.py).
@@ -86,8 +89,29 @@ WHO_MAY = {
     f"DELETE {E}/waiting-list/{{entry_id}}": WRITES_ORDERS,
     f"GET {E}/signing-keys": EVERYBODY,
     f"POST {E}/signing-keys": ADMINS,
+    f"GET {E}/wallet-certificate": ADMINS,
+    f"POST {E}/wallet-certificate": ADMINS,
+    f"DELETE {E}/wallet-certificate": ADMINS,
+    f"GET {E}/google-wallet": ADMINS,
+    f"POST {E}/google-wallet": ADMINS,
+    f"DELETE {E}/google-wallet": ADMINS,
     f"POST {E}/scans": SCANS,
+    f"POST {E}/scans/batch": SCANS,
+    f"POST {E}/scans/{{scan_id}}/undo": SCANS,
+    f"GET {E}/scans/conflicts": SCANS | REPORTS,
+    f"GET {E}/devices": ADMINS,
+    f"POST {E}/devices": ADMINS,
+    f"POST {E}/devices/{{device_id}}/pairing": ADMINS,
     f"DELETE {E}/devices/{{device_id}}": ADMINS,
+    f"PUT {E}/devices/self/status": frozenset({DEVICE}),
+    # Whoever has the code: it works once.
+    "POST /v1/devices/pairing": EVERYBODY,
+    f"GET {E}/entry-pass": SCANS,
+    # Scanners too whose admin allowed it (tests/services/ticketing/entry/search).
+    f"GET {E}/entry/search": FINDS_VISITORS,
+    f"GET {E}/attendance": REPORTS,
+    f"GET {E}/attendance/stream": REPORTS,
+    f"GET {E}/attendance.csv": REPORTS,
     f"GET {E}/events": ADMINS,
     # Everybody may knock; what counts is the provider's signature (test_an_unsigned_notification_is_refused).
     "POST /v1/payments/stripe/{establishment}/webhook": EVERYBODY,

@@ -53,11 +53,13 @@ MORE: dict[str, dict[str, Any]] = {
         "confirm": {"payment_method": "free", "customer": CUSTOMER, "success_url": "https://shop.example/ok"},
     },
     f"POST {ORDER}/cancellation": {"ticket_ids": [str(UUID(int=1))]},
-    f"POST {E}/scans": {"direction": "in", "offline": False},
+    f"POST {E}/scans": {"direction": "in", "offline": False, "override_reason": "A child"},
+    f"POST {E}/devices": {"may_search": True},
+    "POST /v1/devices/pairing": {"public_key": "A" * 43},
 }
 # Texts that may hold a line break: they are shown on pages, or are what a camera read.
 FREE_TEXT = re.compile(
-    r"/(name|description|reason|legal_name|address|code|proof|about|opening_hours|access|terms|legal_notice"
+    r"/(name|description|reason|override_reason|legal_name|address|code|proof|about|opening_hours|access|terms|legal_notice"
     r"|not_accessible)\b|/gates/\d+/name"
 )
 WITH_BODY = [operation for operation in PREPARE if operation.split(" ")[0] in {"POST", "PATCH"}]
@@ -155,6 +157,7 @@ async def test_a_body_of_the_largest_size_is_read(world: World) -> None:
             f"POST {ORDER}/messages",
             f"POST {E}/reminder-refusals/{{token}}",
             f"POST {E}/signing-keys",
+            f"POST {E}/devices/{{device_id}}/pairing",
             "POST /v1/payments/stripe/{establishment}/webhook",
         }
     ]

@@ -24,6 +24,8 @@ IN_BODIES = {
     (f"POST {E}/offers", "/venue_id"): "venue_id",
     (f"POST {E}/offers", "/gauge_ids/0"): "gauge_id",
     (f"PATCH {OFFER}", "/gauge_ids/0"): "gauge_id",
+    (f"POST {E}/offers", "/entry/gate_ids/0"): "gate_id",
+    (f"PATCH {OFFER}", "/entry/gate_ids/0"): "gate_id",
     (f"POST {OFFER}/tariffs", "/eligibility/accompanied_by/0"): "tariff_id",
     (f"PATCH {OFFER}/tariffs/{{tariff_id}}", "/eligibility/accompanied_by/0"): "tariff_id",
     (f"POST {E}/orders", "/lines/0/slot_id"): "slot_id",
@@ -33,6 +35,7 @@ IN_BODIES = {
     (f"POST {ORDER}/cancellation", "/ticket_ids/0"): "ticket_id",
     (f"POST {ORDER}/exchange", "/ticket_ids/0"): "ticket_id",
     (f"POST {ORDER}/exchange", "/slot_id"): "slot_id",
+    (f"POST {E}/devices", "/gate_ids/0"): "gate_id",
     (f"POST {E}/scans", "/gate_id"): "gate_id",
     (f"POST {E}/waiting-list", "/slot_id"): "slot_id",
     (f"POST {E}/waiting-list", "/offer_id"): "offer_id",
@@ -41,7 +44,16 @@ IN_BODIES = {
     (f"PATCH {E}/venues/{{venue_id}}", "/gates/0/id"): "gate_id",
 }
 # Ids that the client makes: they name nothing that is there.
-MADE_BY_CLIENTS = {(f"POST {E}/scans", "/id")}
+MADE_BY_CLIENTS = {
+    (f"POST {E}/scans", "/id"),
+    (f"POST {E}/scans/batch", "/scans/0/id"),
+    (f"POST {E}/scans/batch", "/undos/0/id"),
+    # That of a scan which may still be on its way.
+    (f"POST {E}/scans/batch", "/undos/0/scan_id"),
+    (f"POST {E}/scans/{{scan_id}}/undo", "/id"),
+}
+# Told of by themselves, so that the others are recorded: `test_a_gate_of_ours_records_nothing_in_their_upload`.
+TOLD_ONE_BY_ONE = {(f"POST {E}/scans/batch", "/scans/0/gate_id")}
 
 
 async def test_every_field_that_takes_an_id_is_attacked(world: World) -> None:
@@ -52,7 +64,7 @@ async def test_every_field_that_takes_an_id_is_attacked(world: World) -> None:
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 pointers = _ids_in(content["schema"], document["components"]["schemas"])
                 found |= {(f"{method.upper()} {path}", pointer) for pointer in pointers}
-    assert found == set(IN_BODIES) | MADE_BY_CLIENTS
+    assert found == set(IN_BODIES) | MADE_BY_CLIENTS | TOLD_ONE_BY_ONE
 
 
 @pytest.mark.parametrize(("operation", "name"), IN_PATHS)
@@ -108,6 +120,19 @@ async def test_a_ticket_of_ours_says_nothing_at_their_gate(world: World) -> None
     )
     expected = {"outcome": "refused", "reason": "wrong_establishment", "ticket": None, "earlier": None}
     assert scanned.json() == {"id": body["id"]} | expected
+    assert await rows_of(world, world.ours.id) == before
+
+
+async def test_a_gate_of_ours_records_nothing_in_their_upload(world: World) -> None:
+    operation = f"POST {E}/scans/batch"
+    attempt = await PREPARE[operation](world, world.theirs)
+    before = await rows_of(world, world.ours.id)
+    seen = []
+    for wanted in (world.ours.ids["gate_id"], str(uuid4())):
+        attempt.body["scans"][0]["gate_id"] = wanted
+        seen.append(await attempt.send(world, operation, world.theirs.slug, world.theirs.admin_key))
+    assert [scan["outcome"] for scan in seen[0].json()["scans"]] == ["invalid"]
+    assert _shape(seen[0], world.ours.ids["gate_id"]) == _shape(seen[1], attempt.body["scans"][0]["gate_id"])
     assert await rows_of(world, world.ours.id) == before
 
 

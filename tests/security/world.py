@@ -20,10 +20,11 @@ from services.ticketing.access.actions import create_operator_key
 from services.ticketing.access.rules import new_credential
 from services.ticketing.entry.devices.actions import create_device, revoke_device
 from tests.conftest import Instance
+from tests.security.streams import LeavesStreams
 
 Json: TypeAlias = dict[str, Any]
 
-SCOPES = ("admin", "catalog:write", "orders:read", "orders:write", "entry:scan", "reports:read")
+SCOPES = ("admin", "catalog:write", "orders:read", "orders:write", "entry:scan", "entry:search", "reports:read")
 WEBHOOK_SECRET = "whsec_of_the_security_tests"
 METRICS_TOKEN = "metrics-token-of-the-security-tests"
 CANARY = "canary"
@@ -129,7 +130,8 @@ async def open_world(instance: Instance, **changes: object) -> AsyncIterator[Wor
     await lifespan.start()
     owner = await asyncpg.connect(instance.owner_url)
     database = Database(instance.ticketing_url, pool_size=2)
-    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # httpx and Litestar type ASGI differently
+    streamed = LeavesStreams(app)
+    transport = httpx.ASGITransport(streamed)  # type: ignore[arg-type]  # httpx and Litestar type ASGI differently
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://parvis") as http:
             world = World(app, http, owner, settings.secret_bytes())

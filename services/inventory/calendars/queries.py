@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.inventory.calendars.rules import PresentSlot, WeeklyRule
+from services.inventory.contract import FindClosedSlots
 from services.inventory.slots.queries import Affected
 from services.inventory.tables import calendars, closures, gauges, schedules, slots
 from services.kit.database import ReadSession
@@ -142,6 +143,35 @@ async def slots_in_only(session: ReadSession, establishment_id: UUID, closure: C
         sa.or_(closures.c.offer_id.is_(None), closures.c.offer_id == slots.c.offer_id),
     )
     return [row.id for row in await session.all(_select_slots_in(establishment_id, closure).where(~other))]
+
+
+async def find_closed_slots(session: ReadSession, query: FindClosedSlots) -> list[UUID]:
+    """Closures that are over are not looked at, and of the others only the slots near them."""
+    statement = (
+        sa.select(slots.c.id)
+        .distinct()
+        .select_from(closures)
+        .join(slots, slots.c.establishment_id == closures.c.establishment_id)
+        .join(gauges, sa.and_(gauges.c.establishment_id == slots.c.establishment_id, gauges.c.id == slots.c.id))
+        .where(
+            closures.c.establishment_id == query.establishment_id,
+            slots.c.establishment_id == query.establishment_id,
+            gauges.c.establishment_id == query.establishment_id,
+            closures.c.closed_until > query.ends_after,
+            slots.c.removed_at.is_(None),
+            slots.c.starts_at > closures.c.closed_from - LONGEST_SLOT,
+            slots.c.starts_at < closures.c.closed_until,
+            slots.c.ends_at > closures.c.closed_from,
+            slots.c.ends_at > query.ends_after,
+            sa.or_(closures.c.offer_id.is_(None), closures.c.offer_id == slots.c.offer_id),
+            gauges.c.sold > 0,
+        )
+        .order_by(slots.c.id)
+        .limit(query.limit)
+    )
+    if query.after is not None:
+        statement = statement.where(slots.c.id > query.after)
+    return [row.id for row in await session.all(statement)]
 
 
 async def establishments_to_extend(session: ReadSession, horizon: date) -> list[UUID]:

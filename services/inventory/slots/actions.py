@@ -13,8 +13,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from services.inventory.contract import Schedule, UnknownGauge
-from services.inventory.slots.queries import Affected, SharedGauge, affected_by, schedule_of, shared_gauges_by_id
+from services.inventory.contract import Gauge, Schedule, UnknownGauge
+from services.inventory.slots.queries import Affected, affected_by, schedule_of, shared_gauges_by_id
 from services.inventory.slots.rules import shared_row_id
 from services.inventory.tables import calendars, gauges, schedules, shared_gauges, slots, timetables
 from services.kit.database import WriteSession
@@ -115,13 +115,13 @@ async def make_slots(session: WriteSession, schedule: Schedule, new_slots: Seque
         return
     establishment_id = schedule.establishment_id
     shared = await shared_gauges_by_id(session, establishment_id, schedule.gauge_ids)
+    sold = [(gauge_id, per) for gauge_id in schedule.gauge_ids if (per := shared[gauge_id].per) != "inside"]
     ids = [new_id() for _ in new_slots]
-    shared_rows: dict[UUID, SharedGauge] = {}
+    shared_rows: dict[UUID, Gauge] = {}
     gauge_lists = []
     for slot_id, slot in zip(ids, new_slots, strict=True):
         rows = {
-            shared_row_id(gauge_id, shared[gauge_id].per, slot.starts_at, slot.local_date): shared[gauge_id]
-            for gauge_id in schedule.gauge_ids
+            shared_row_id(gauge_id, per, slot.starts_at, slot.local_date): shared[gauge_id] for gauge_id, per in sold
         }
         shared_rows |= rows
         gauge_lists.append("{" + ",".join(map(str, [slot_id, *rows])) + "}")
@@ -158,7 +158,7 @@ async def remove_slots(session: WriteSession, establishment_id: UUID, slot_ids: 
         await session.fetch(REMOVE_SLOTS, establishment_id, list(slot_ids))
 
 
-async def create_shared_gauge(session: WriteSession, establishment_id: UUID, gauge: SharedGauge) -> None:
+async def create_shared_gauge(session: WriteSession, establishment_id: UUID, gauge: Gauge) -> None:
     await session.run(
         sa.insert(shared_gauges).values(
             establishment_id=establishment_id, id=gauge.id, name=gauge.name, capacity=gauge.capacity, per=gauge.per
@@ -168,13 +168,13 @@ async def create_shared_gauge(session: WriteSession, establishment_id: UUID, gau
 
 async def change_shared_gauge(
     session: WriteSession, establishment_id: UUID, gauge_id: UUID, *, name: dict[str, str] | None, capacity: int | None
-) -> tuple[SharedGauge, Affected]:
+) -> tuple[Gauge, Affected]:
     """The gauge as it is now, and whom a lower capacity leaves above it: places once given are never taken away."""
     await lock_timetable(session, establishment_id)
     before = (await shared_gauges_by_id(session, establishment_id, [gauge_id])).get(gauge_id)
     if before is None:
         raise NotFound
-    gauge = SharedGauge(
+    gauge = Gauge(
         id=gauge_id,
         name=before.name if name is None else name,
         capacity=before.capacity if capacity is None else capacity,
@@ -194,7 +194,7 @@ async def change_shared_gauge(
     return gauge, await affected_by(session, establishment_id, [row["id"] for row in drawing])
 
 
-async def _change_rows(session: WriteSession, establishment_id: UUID, gauge: SharedGauge) -> list[UUID]:
+async def _change_rows(session: WriteSession, establishment_id: UUID, gauge: Gauge) -> list[UUID]:
     """Returns the rows that have more places given than the new capacity."""
     rows = await session.all(
         sa.select(gauges.c.id).where(

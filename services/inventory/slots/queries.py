@@ -10,8 +10,8 @@ import asyncpg
 import msgspec
 import sqlalchemy as sa
 
-from services.inventory.contract import FindPlaces, FindSlots, Schedule, Slot, SlotPlaces
-from services.inventory.slots.rules import Per, SaleTerms, entry_window, on_sale, sales_end
+from services.inventory.contract import FindGauges, FindPlaces, FindSlots, Gauge, Schedule, Slot, SlotPlaces
+from services.inventory.slots.rules import SaleTerms, entry_window, on_sale, sales_end
 from services.inventory.tables import gauges, hold_lines, holds, schedules, shared_gauges, slots
 from services.kit.database import ReadSession
 
@@ -35,13 +35,6 @@ JOIN LATERAL (
     FROM inventory.gauges WHERE gauges.establishment_id = $1 AND gauges.id = ANY(slots.gauge_ids)
 ) AS counted ON true
 ORDER BY slots.starts_at, slots.id"""
-
-
-class SharedGauge(msgspec.Struct, frozen=True):
-    id: UUID
-    name: dict[str, str]
-    capacity: int
-    per: Per
 
 
 class AffectedSlot(msgspec.Struct, frozen=True):
@@ -99,25 +92,29 @@ async def schedule_of(session: ReadSession, establishment_id: UUID, offer_id: UU
     return Schedule(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public name for it
 
 
-async def shared_gauge(session: ReadSession, establishment_id: UUID, gauge_id: UUID) -> SharedGauge | None:
+async def shared_gauge(session: ReadSession, establishment_id: UUID, gauge_id: UUID) -> Gauge | None:
     found = await shared_gauges_by_id(session, establishment_id, [gauge_id])
     return found.get(gauge_id)
 
 
 async def shared_gauges_by_id(
     session: ReadSession, establishment_id: UUID, gauge_ids: Sequence[UUID]
-) -> dict[UUID, SharedGauge]:
+) -> dict[UUID, Gauge]:
     rows = await session.all(_select_shared_gauges(establishment_id).where(shared_gauges.c.id.in_(gauge_ids)))
-    return {row.id: SharedGauge(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name for it
+    return {row.id: Gauge(**row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name for it
 
 
 async def list_shared_gauges(
-    session: ReadSession, establishment_id: UUID, *, after: UUID | None, limit: int
-) -> list[SharedGauge]:
+    session: ReadSession, establishment_id: UUID, *, after: UUID | None, limit: int | None
+) -> list[Gauge]:
     statement = _select_shared_gauges(establishment_id).order_by(shared_gauges.c.id).limit(limit)
     if after is not None:
         statement = statement.where(shared_gauges.c.id > after)
-    return [SharedGauge(**row._mapping) for row in await session.all(statement)]  # noqa: SLF001 - as above
+    return [Gauge(**row._mapping) for row in await session.all(statement)]  # noqa: SLF001 - as above
+
+
+async def find_gauges(session: ReadSession, query: FindGauges) -> list[Gauge]:
+    return await list_shared_gauges(session, query.establishment_id, after=None, limit=None)
 
 
 async def affected_by(session: ReadSession, establishment_id: UUID, slot_ids: Sequence[UUID]) -> Affected:

@@ -8,9 +8,9 @@ from litestar import Request, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from services.inventory.contract import Gauge, Per
 from services.inventory.slots import actions, queries
-from services.inventory.slots.queries import Affected, SharedGauge
-from services.inventory.slots.rules import Per
+from services.inventory.slots.queries import Affected
 from services.kit.database import Database, WriteSession
 from services.kit.errors import NotFound
 from services.kit.idempotency import Answer, OnceOnly
@@ -31,7 +31,10 @@ class NewGauge(msgspec.Struct, forbid_unknown_fields=True):
     capacity: Capacity
     per: Annotated[
         Per,
-        msgspec.Meta(description="Counted anew for every start, for every day, or once and for all", examples=["day"]),
+        msgspec.Meta(
+            description="Counted anew for every start, for every day, or once and for all; `inside`: people inside now",
+            examples=["day"],
+        ),
     ]
 
 
@@ -56,9 +59,9 @@ async def create_gauge(
     once: NamedDependency[OnceOnly],
     data: JSONBody[NewGauge],
     idempotency: IdempotencyHeader = None,
-) -> Response[SharedGauge]:
+) -> Response[Gauge]:
     tenant = principal_of(request.scope).tenant
-    gauge = SharedGauge(id=new_id(), name=data.name, capacity=data.capacity, per=data.per)
+    gauge = Gauge(id=new_id(), name=data.name, capacity=data.capacity, per=data.per)
 
     async def action(session: WriteSession) -> Answer:
         await actions.create_shared_gauge(session, tenant, gauge)
@@ -73,7 +76,7 @@ async def list_gauges(
     database: NamedDependency[Database],
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
-) -> Page[SharedGauge]:
+) -> Page[Gauge]:
     key = after(cursor, 1)
     last = body_id(key[0], "/cursor") if key else None
     found = await database.read(
@@ -86,7 +89,7 @@ async def list_gauges(
 @get(f"{ESTABLISHMENT}/gauges/{{gauge_id:str}}", **needs("catalog:write"), summary="Read a shared gauge")
 async def read_gauge(
     principal: NamedDependency[Principal], database: NamedDependency[Database], gauge_id: FromPath[str]
-) -> SharedGauge:
+) -> Gauge:
     wanted = path_id(gauge_id)
     found = await database.read(
         principal.tenant, lambda session: queries.shared_gauge(session, principal.tenant, wanted)

@@ -9,7 +9,8 @@ import msgspec
 from services.inventory.contract import OfferKind
 from services.kit.ids import derived_id
 
-Per: TypeAlias = Literal["slot_start", "day", "total"]
+# What slots draw on. Who is inside is counted at the gate, not at the sale.
+SoldPer: TypeAlias = Literal["slot_start", "day", "total"]
 
 
 def sales_end(kind: OfferKind, starts_at: datetime, ends_at: datetime, closes_minutes_before: int) -> datetime:
@@ -45,7 +46,7 @@ def entry_window(
     return valid_from, starts_at + timedelta(minutes=late_entry_minutes)
 
 
-def shared_row_id(gauge: UUID, per: Per, starts_at: datetime, local_date: date) -> UUID:
+def shared_row_id(gauge: UUID, per: SoldPer, starts_at: datetime, local_date: date) -> UUID:
     """The row of a shared gauge that a slot draws on: all slots of one start, of one day, or all there are."""
     # A start is named by its moment, so that two offers in different time zones meet on the same row.
     occasion = {"slot_start": starts_at.astimezone(UTC).isoformat(), "day": local_date.isoformat(), "total": ""}[per]

@@ -12,9 +12,9 @@ from services.kit.errors import Invalid, NotFound
 from services.kit.ids import new_id
 from services.kit.money import Money
 from services.kit.rows import changes, to_struct
-from services.kit.texts import OptionalTexts, Texts
+from services.kit.texts import Language, OptionalTexts, Texts
 from services.kit.zones import ZoneName, checked_zone
-from services.ticketing.catalog.queries import Offer, Sales, Venue, find_offer, find_venue
+from services.ticketing.catalog.queries import EntryRules, Offer, Sales, Venue, find_offer, find_venue
 from services.ticketing.catalog.rules import Tariff
 from services.ticketing.catalog.tables import gates, offers, tariffs, venues
 from services.ticketing.ledger.actions import NewEvent, append
@@ -56,6 +56,13 @@ class SalesInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     late_entry_minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)] | None = None
 
 
+class EntryInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    entries: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = 1
+    re_entry: bool = False
+    rebook_late: bool = False
+    gate_ids: Annotated[list[UUID], msgspec.Meta(max_length=100)] = []
+
+
 class NewOffer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Texts
     venue_id: UUID
@@ -63,6 +70,8 @@ class NewOffer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: OptionalTexts = {}
     gauge_ids: Annotated[list[UUID], msgspec.Meta(max_length=10)] = []
     sales: SalesInput = SalesInput()
+    entry: EntryInput = msgspec.field(default_factory=EntryInput)
+    language: Language | None = None
     published: bool = False
 
 
@@ -71,6 +80,8 @@ class OfferChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: OptionalTexts | UnsetType = UNSET
     gauge_ids: Annotated[list[UUID], msgspec.Meta(max_length=10)] | UnsetType = UNSET
     sales: SalesInput | UnsetType = UNSET
+    entry: EntryInput | UnsetType = UNSET
+    language: Language | None | UnsetType = UNSET
     published: bool | UnsetType = UNSET
 
 
@@ -165,6 +176,8 @@ def new_offer(offer_id: UUID, new: NewOffer) -> Offer:
         gauge_ids=new.gauge_ids,
         sales=Sales(**msgspec.structs.asdict(new.sales)),
         published=new.published,
+        entry=EntryRules(**msgspec.structs.asdict(new.entry)),
+        language=new.language,
     )
 
 
@@ -172,11 +185,14 @@ def changed_offer(offer: Offer, change: OfferChange) -> Offer:
     values = _something(changes(change))
     if change.sales is not UNSET:
         values["sales"] = Sales(**msgspec.structs.asdict(change.sales))
+    if change.entry is not UNSET:
+        values["entry"] = EntryRules(**msgspec.structs.asdict(change.entry))
     return msgspec.structs.replace(offer, **values)
 
 
 async def create_offer(session: WriteSession, establishment_id: UUID, offer: Offer) -> Offer:
     """Inventory knows the offer's schedule already: an offer is never on sale without one."""
+    await _check_gates(session, establishment_id, offer)
     await session.run(sa.insert(offers).values(establishment_id=establishment_id, **_offer_values(offer)))
     payload = {"name": offer.name, "published": offer.published}
     await append(session, establishment_id, NewEvent("offer.created", f"offer:{offer.id}", payload))
@@ -186,6 +202,7 @@ async def create_offer(session: WriteSession, establishment_id: UUID, offer: Off
 async def save_offer(session: WriteSession, establishment_id: UUID, offer: Offer) -> Offer:
     """Raises `NotFound` if it is gone."""
     await find_offer(session, establishment_id, offer.id, unpublished=True)
+    await _check_gates(session, establishment_id, offer)
     await session.run(
         sa.update(offers)
         .where(offers.c.establishment_id == establishment_id, offers.c.id == offer.id)
@@ -284,6 +301,19 @@ async def _check_companions(
         raise Invalid.field("/eligibility/accompanied_by", "At least one of these is no tariff of this offer.")
 
 
+async def _check_gates(session: WriteSession, establishment_id: UUID, offer: Offer) -> None:
+    wanted = set(offer.entry.gate_ids)
+    if not wanted:
+        return
+    known = await session.all(
+        sa.select(gates.c.id).where(
+            gates.c.establishment_id == establishment_id, gates.c.venue_id == offer.venue_id, gates.c.id.in_(wanted)
+        )
+    )
+    if len(known) != len(wanted):
+        raise Invalid.field("/entry/gate_ids", "At least one of these is no gate of the venue.")
+
+
 async def _venue(session: WriteSession, establishment_id: UUID, venue_id: UUID) -> Venue:
     venue = await find_venue(session, establishment_id, venue_id)
     if venue is None:
@@ -313,7 +343,8 @@ async def _save_gates(
 
 
 def _offer_values(offer: Offer) -> dict[str, object]:
-    return {**msgspec.structs.asdict(offer), "sales": msgspec.to_builtins(offer.sales)}
+    sales, entry = msgspec.to_builtins(offer.sales), msgspec.to_builtins(offer.entry)
+    return {**msgspec.structs.asdict(offer), "sales": sales, "entry": entry}
 
 
 def _tariff_payload(tariff: Tariff) -> dict[str, object]:

@@ -41,7 +41,23 @@ class Sales(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     late_entry_minutes: int | None = None
 
 
+class EntryRules(msgspec.Struct, frozen=True):
+    """How the tickets of an offer pass the gates.
+
+    `entries` per ticket, null: a pass that enters as often as its holder likes. `re_entry`: who was scanned out comes
+    back without using another entry. `rebook_late`: a visitor who is too late is moved to the slot of the moment, if
+    a place is left. `gate_ids` empty: every gate of the venue.
+    """
+
+    entries: int | None = 1
+    re_entry: bool = False
+    rebook_late: bool = False
+    gate_ids: list[UUID] = []
+
+
 class Offer(msgspec.Struct, frozen=True):
+    """`language` is what a guided tour is spoken in."""
+
     id: UUID
     name: dict[str, str]
     description: dict[str, str]
@@ -50,6 +66,8 @@ class Offer(msgspec.Struct, frozen=True):
     gauge_ids: list[UUID]
     sales: Sales
     published: bool
+    entry: EntryRules = msgspec.field(default_factory=EntryRules)
+    language: str | None = None
 
 
 class TariffCard(msgspec.Struct, frozen=True):

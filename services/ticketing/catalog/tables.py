@@ -1,5 +1,5 @@
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from services.kit.columns import minor_units, moment, reference, tenant_key
 from services.kit.tenancy import establishment_column, own_id
@@ -38,6 +38,10 @@ offers = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("gauge_ids", ARRAY(UUID(as_uuid=True)), nullable=False),
     sa.Column("sales", sa.JSON, nullable=False),
+    # How often and where its tickets pass (`EntryRules`).
+    sa.Column("entry", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    # The spoken language of a tour, for staff at the gate.
+    sa.Column("language", sa.Text),
     sa.Column("published", sa.Boolean, nullable=False),
     moment("created_at", default_now=True),
     tenant_key(SCHEMA, "venue_id", "venues"),

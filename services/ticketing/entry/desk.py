@@ -1,46 +1,52 @@
 """Where scans arrive: the code is read and verified here, then the scan leaves with its batch."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final, TypeVar
 from uuid import UUID
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from services.inventory.contract import FindGauges, Inventory
 from services.kit.batching import Batcher
 from services.kit.clock import Clock
 from services.kit.database import Database, violates
 from services.kit.errors import Invalid
 from services.kit.principal import Principal
 from services.kit.recent import Recent
-from services.ticketing.entry.actions import record_scans
-from services.ticketing.entry.queries import verification_keys
-from services.ticketing.entry.requests import AskedScan, NewScan, ReadCode
-from services.ticketing.entry.rules import deciding_time
-from services.ticketing.tickets.code import (
-    PREFIX,
-    CodeRefused,
-    MalformedCode,
-    normalise_short_code,
-    read,
-    verify_signed,
+from services.ticketing.entry.actions import record_scans, record_upload
+from services.ticketing.entry.codes import CodeReader
+from services.ticketing.entry.locked import Bearings
+from services.ticketing.entry.queries import read_bearings
+from services.ticketing.entry.requests import (
+    MAX_UPLOADED,
+    Asked,
+    AskedScan,
+    AskedUndo,
+    DecidedScan,
+    Decision,
+    NewScan,
+    NewUndo,
+    Upload,
 )
+from services.ticketing.entry.rules import clock_correction, deciding_time
+from services.ticketing.entry.views import UndoAnswer, UploadAnswer, UploadedScan
 
-KEYS_MAX_AGE_SECONDS: Final = 1.0
-# What readers that act as a keyboard put around a code. Not the space: base45 has it, a code may end with one.
-LINE_ENDS: Final = "\r\n\t"
+T = TypeVar("T")
+BEARINGS_MAX_AGE_SECONDS: Final = 1.0
 
 
 class EntryDesk:
-    """Scans of one establishment leave in batches, one transaction each."""
+    """Scans of one establishment leave in batches, one transaction each; an upload is a batch of its own."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, inventory: Inventory | None = None) -> None:
+        """Without an inventory, no gauge counts who is inside."""
         self._database = database
         self._clock = clock
-        self._keys: Recent[UUID, Mapping[int, Ed25519PublicKey]] = Recent(
-            self._load_keys, max_age_seconds=KEYS_MAX_AGE_SECONDS
-        )
+        self._inventory = inventory
+        self._codes = CodeReader(database)
+        self._bearings: Recent[UUID, Bearings] = Recent(self._load_bearings, max_age_seconds=BEARINGS_MAX_AGE_SECONDS)
         self._scanning: Batcher[UUID, AskedScan, bytes] = Batcher("scan", self._record)
 
     async def scan(self, principal: Principal, scan: NewScan) -> bytes:
@@ -48,63 +54,124 @@ class EntryDesk:
 
         Raises `Invalid` for an unknown gate, `Conflict` when the id belongs to another scan.
         """
-        try:
-            scanned_at = scan.scanned_at.astimezone(UTC)
-        except OverflowError:
-            raise Invalid.field("/scanned_at", "No calendar holds this moment.") from None
+        scanned_at = _in_utc(scan.scanned_at, "/scanned_at")
         asked = AskedScan(
             scan=msgspec.structs.replace(scan, scanned_at=scanned_at),
-            code=await self._read(principal.tenant, scan.code.strip(LINE_ENDS)),
+            code=await self._codes.read(principal.tenant, scan.code),
             actor=principal.actor,
             device_gate_ids=principal.gate_ids,
             at=deciding_time(scanned_at, self._clock.now(), offline=scan.offline),
         )
         return await self._scanning.submit(principal.tenant, asked)
 
+    async def upload(self, principal: Principal, upload: Upload) -> UploadAnswer:
+        """Records what a scanner decided by itself. One that cannot be recorded does not keep the others out."""
+        if len(upload.scans) + len(upload.undos) > MAX_UPLOADED:
+            raise Invalid.field("/scans", f"At most {MAX_UPLOADED} scans and undos at once.")
+        now = self._clock.now()
+        correction = clock_correction(_in_utc(upload.sent_at, "/sent_at"), now)
+        moment = partial(_corrected, correction=correction, now=now)
+        scans, odd = [], []
+        for scan in upload.scans:
+            try:
+                scans.append(await self._decided(principal, scan, moment))
+            except Invalid as error:
+                odd.append(UploadedScan(id=scan.id, outcome="invalid", detail=str(error)))
+        undos = [
+            AskedUndo(
+                id=undo.id,
+                scan_id=undo.scan_id,
+                reason=undo.reason,
+                actor=principal.actor,
+                at=moment(undo.undone_at, f"/undos/{index}/undone_at"),
+            )
+            for index, undo in enumerate(upload.undos)
+        ]
+        answer = await self._upload(principal.tenant, Asked(scans, undos))
+        return msgspec.structs.replace(answer, scans=[*answer.scans, *odd])
+
+    async def undo(self, principal: Principal, scan_id: UUID, undo: NewUndo) -> UndoAnswer:
+        """Takes a passage back. Raises `NotFound` for a scan that did not arrive here."""
+        asked = AskedUndo(
+            id=undo.id,
+            scan_id=scan_id,
+            reason=undo.reason,
+            actor=principal.actor,
+            at=min(_in_utc(undo.undone_at, "/undone_at"), self._clock.now()),
+            kept_for_later=False,
+        )
+        [undone] = (await self._upload(principal.tenant, Asked([], [asked]))).undos
+        return UndoAnswer(undone.id, scan_id, "undone" if undone.outcome == "undone" else "not_admitted")
+
     async def close(self) -> None:
         """Answers what was accepted. The database belongs to whoever gave it."""
         await self._scanning.close()
 
-    async def _read(self, establishment_id: UUID, code: str) -> ReadCode:
-        if not code.startswith(PREFIX):
-            return _read_short_code(code)
-        try:
-            signed = read(code)
-        except MalformedCode:
-            return ReadCode(refusal="unknown_ticket")
-        if signed.payload.establishment_id != establishment_id:
-            return ReadCode(refusal="wrong_establishment")
-        keys = await self._keys.get(establishment_id)
-        if signed.payload.key_id not in keys:
-            # Perhaps a key of this very second: its first tickets are as good as all others.
-            self._keys.forget(establishment_id)
-            keys = await self._keys.get(establishment_id)
-        try:
-            payload = verify_signed(signed, keys)
-        except CodeRefused:
-            return ReadCode(refusal="forged")
-        return ReadCode(ticket_id=payload.ticket_id, revision=payload.revision)
-
-    async def _load_keys(self, establishment_id: UUID) -> Mapping[int, Ed25519PublicKey]:
-        return await self._database.read(establishment_id, lambda session: verification_keys(session, establishment_id))
-
-    async def _record(self, establishment_id: UUID, asked: Sequence[AskedScan]) -> Sequence[bytes | Exception]:
-        try:
-            return await self._record_once(establishment_id, asked)
-        except Exception as error:
-            if not violates(error, "pk_scans"):
-                raise
-            # Another process answered one of these scans between our look and our write; now we see its answer.
-            return await self._record_once(establishment_id, asked)
-
-    async def _record_once(self, establishment_id: UUID, asked: Sequence[AskedScan]) -> Sequence[bytes | Exception]:
-        return await self._database.write(
-            establishment_id, lambda session: record_scans(session, establishment_id, asked)
+    async def _decided(
+        self, principal: Principal, scan: DecidedScan, moment: Callable[[datetime, str], datetime]
+    ) -> AskedScan:
+        return AskedScan(
+            scan=NewScan(
+                id=scan.id,
+                code=scan.code,
+                gate_id=scan.gate_id,
+                scanned_at=_in_utc(scan.scanned_at, "/scanned_at"),
+                direction=scan.direction,
+                offline=True,
+                override_reason=scan.override_reason,
+            ),
+            code=await self._codes.read(principal.tenant, scan.code),
+            actor=principal.actor,
+            device_gate_ids=principal.gate_ids,
+            at=moment(scan.scanned_at, "/scanned_at"),
+            decision=Decision(scan.outcome, scan.reason if scan.outcome == "refused" else None),
         )
 
+    async def _load_bearings(self, establishment_id: UUID) -> Bearings:
+        bearings = await self._database.read(establishment_id, lambda session: read_bearings(session, establishment_id))
+        if self._inventory is None:
+            return bearings
+        gauges = await self._inventory.find_gauges(FindGauges(establishment_id))
+        counting = {gauge.id: gauge.capacity for gauge in gauges if gauge.per == "inside"}
+        return msgspec.structs.replace(bearings, max_inside=counting)
 
-def _read_short_code(text: str) -> ReadCode:
+    async def _record(self, establishment_id: UUID, asked: Sequence[AskedScan]) -> Sequence[bytes | Exception]:
+        return await self._twice(lambda: self._record_once(establishment_id, asked))
+
+    async def _record_once(self, establishment_id: UUID, asked: Sequence[AskedScan]) -> Sequence[bytes | Exception]:
+        bearings = await self._bearings.get(establishment_id)
+        return await self._database.write(
+            establishment_id, lambda session: record_scans(session, establishment_id, Asked(list(asked)), bearings)
+        )
+
+    async def _upload(self, establishment_id: UUID, asked: Asked) -> UploadAnswer:
+        bearings = await self._bearings.get(establishment_id)
+        return await self._twice(
+            lambda: self._database.write(
+                establishment_id, lambda session: record_upload(session, establishment_id, asked, bearings)
+            )
+        )
+
+    async def _twice(self, record: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await record()
+        except Exception as error:
+            if not (violates(error, "pk_scans") or violates(error, "pk_scan_undos")):
+                raise
+            # Another process answered one of these scans between our look and our write; now we see its answer.
+            return await record()
+
+
+def _in_utc(moment: datetime, pointer: str) -> datetime:
     try:
-        return ReadCode(short_code=normalise_short_code(text))
-    except MalformedCode:
-        return ReadCode(refusal="unknown_ticket")
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise Invalid.field(pointer, "No calendar holds this moment.") from None
+
+
+def _corrected(moment: datetime, pointer: str, *, correction: timedelta, now: datetime) -> datetime:
+    """A moment of a device's clock by ours. Nothing that is reported lies in the future."""
+    try:
+        return min(_in_utc(moment, pointer) + correction, now)
+    except OverflowError:
+        raise Invalid.field(pointer, "No calendar holds this moment.") from None

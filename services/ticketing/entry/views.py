@@ -1,26 +1,12 @@
-"""A scan as the API answers it."""
+"""Scans as the API answers them."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from services.ticketing.entry.rules import Earlier, Outcome, Reason, TicketFacts, Verdict
-from services.ticketing.tickets.code import grouped
-
-
-class TicketRow(TicketFacts, frozen=True, kw_only=True):
-    """What the locking read finds: the facts of admission, and what staff see."""
-
-    id: UUID
-    number: int
-    short_code: str
-    slot_id: UUID
-    starts_at: datetime
-    ends_at: datetime
-    tariff_id: UUID
-    tariff_name: dict[str, str]
-    proof: dict[str, str] | None
+from services.ticketing.entry.rules import Earlier, Outcome, Reason, Verdict
 
 
 class ScannedSlot(msgspec.Struct, frozen=True):
@@ -37,6 +23,21 @@ class ScannedTariff(msgspec.Struct, frozen=True):
     proof: dict[str, str] | None
 
 
+class ScannedOffer(msgspec.Struct, frozen=True):
+    """`language`: what its tour is spoken in."""
+
+    id: UUID
+    name: dict[str, str]
+    language: str | None
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The valid tickets of the same order for the same slot."""
+
+    size: int
+    admitted: int
+
+
 class ScannedTicket(msgspec.Struct, frozen=True):
     """The ticket as it stands after the scan."""
 
@@ -46,10 +47,14 @@ class ScannedTicket(msgspec.Struct, frozen=True):
     status: str
     slot: ScannedSlot
     tariff: ScannedTariff
+    offer: ScannedOffer
     valid_from: datetime
     valid_until: datetime
     admitted_at: datetime | None
     admitted_gate_id: UUID | None
+    entries: int
+    inside: bool
+    group: Group
 
 
 class ScanAnswer(msgspec.Struct, frozen=True):
@@ -62,26 +67,58 @@ class ScanAnswer(msgspec.Struct, frozen=True):
     earlier: Earlier | None
 
 
-def scan_answer(scan_id: UUID, verdict: Verdict, ticket: TicketRow | None) -> ScanAnswer:
+class Contradicted(msgspec.Struct, frozen=True):
+    """The scan that had admitted the ticket before; `gate` and `device` are names."""
+
+    scan_id: UUID
+    at: datetime
+    gate_id: UUID
+    gate: str | None
+    device: str | None
+
+
+class ScanConflict(msgspec.Struct, frozen=True):
+    """`kind`: why the server would have refused; `earlier` for `already_admitted`."""
+
+    kind: Reason
+    earlier: Contradicted | None
+
+
+class UploadedScan(msgspec.Struct, frozen=True):
+    """`invalid`: it could not be recorded, for the reason in `detail`; sending it again will not help."""
+
+    id: UUID
+    outcome: Outcome | Literal["invalid"]
+    reason: Reason | None = None
+    conflict: ScanConflict | None = None
+    detail: str | None = None
+
+
+class Undone(msgspec.Struct, frozen=True):
+    """`unknown_scan`: kept until the scan arrives. `not_admitted`: that scan had let nobody through."""
+
+    id: UUID
+    outcome: Literal["undone", "unknown_scan", "not_admitted"]
+
+
+class UploadAnswer(msgspec.Struct, frozen=True):
+    scans: list[UploadedScan]
+    undos: list[Undone]
+
+
+class UndoAnswer(msgspec.Struct, frozen=True):
+    """The ticket's state after the undo; None for a scan that named no ticket."""
+
+    id: UUID
+    scan_id: UUID
+    outcome: Literal["undone", "not_admitted"]
+
+
+def scan_answer(scan_id: UUID, verdict: Verdict, ticket: ScannedTicket | None) -> ScanAnswer:
     return ScanAnswer(
         id=scan_id,
         outcome=verdict.outcome,
         reason=verdict.reason,
-        ticket=_scanned(ticket) if ticket else None,
+        ticket=ticket,
         earlier=verdict.earlier,
-    )
-
-
-def _scanned(ticket: TicketRow) -> ScannedTicket:
-    return ScannedTicket(
-        id=ticket.id,
-        number=ticket.number,
-        short_code=grouped(ticket.short_code),
-        status=ticket.status,
-        slot=ScannedSlot(ticket.slot_id, ticket.starts_at, ticket.ends_at),
-        tariff=ScannedTariff(ticket.tariff_id, ticket.tariff_name, ticket.proof),
-        valid_from=ticket.valid_from,
-        valid_until=ticket.valid_until,
-        admitted_at=ticket.admitted_at,
-        admitted_gate_id=ticket.admitted_gate_id,
     )

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -33,10 +33,15 @@ class Establishment(msgspec.Struct, frozen=True):
     extension_minutes: int
     cancellation_hours_before: int | None
     exchange_hours_before: int | None
+    wallet_until: datetime | None = None
+    google_wallet: bool = False
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """What everybody may see of an establishment."""
+    """What everybody may see of an establishment.
+
+    `wallet_until`: so long its tickets can be had as `.pkpass`. `google_wallet`: it chose to offer that service.
+    """
 
     id: UUID
     slug: str
@@ -53,6 +58,8 @@ class Profile(msgspec.Struct, frozen=True):
     extension_minutes: int
     cancellation_hours_before: int | None
     exchange_hours_before: int | None
+    wallet_until: datetime | None = None
+    google_wallet: bool = False
 
 
 class Accessibility(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from services.kit.texts import Language
+from services.kit.texts import NOT_BLANK, Language
 
 MAX_LOGO_LENGTH = 60_000
 
 # A blank line parts paragraphs; there is no markup.
-LongText = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
+LongText = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000, pattern=NOT_BLANK)]
 LongTexts = Annotated[dict[Language, LongText], msgspec.Meta(max_length=10)]
 Url = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s\"'<>]+)?\Z", max_length=500)]
 Logo = Annotated[

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from uuid import UUID
 
 from services.kit.colours import TEXT_CONTRAST, WHITE, contrast, readable
 from services.kit.errors import Invalid
@@ -11,7 +12,20 @@ from services.ticketing.establishments.requests import AccessibilityInput
 # Slugs stand first in the paths of the shop: none may hide a path of the instance itself.
 RESERVED_SLUGS = frozenset(
     {
-        *("admin", "api", "assets", "console", "demo", "docs", "health", "internal", "livez", "metrics", "octo"),
+        *(
+            "admin",
+            "api",
+            "assets",
+            "attendance",
+            "console",
+            "demo",
+            "docs",
+            "health",
+            "internal",
+            "livez",
+            "metrics",
+            "octo",
+        ),
         *("order", "orders", "pass-culture", "readyz", "scan", "scanner", "schema", "static", "status", "v1", "v2"),
     }
 )
@@ -30,6 +44,17 @@ def check_slug(slug: str) -> None:
     """Raises `Invalid`."""
     if slug in RESERVED_SLUGS:
         raise Invalid.field("/slug", f"The slug {slug} is a path of the instance itself: choose another.")
+    if _is_id(slug):
+        raise Invalid.field("/slug", "This reads like an id: choose words.")
+
+
+def _is_id(slug: str) -> bool:
+    """In a URL it would name the establishment that has this id."""
+    try:
+        UUID(slug)
+    except ValueError:
+        return False
+    return True
 
 
 def check_accent(colour: str) -> None:

@@ -28,6 +28,10 @@ establishments = sa.Table(
     # Hours before the visit until which a visitor may act alone; null: never.
     sa.Column("cancellation_hours_before", sa.Integer, server_default=sa.text("24")),
     sa.Column("exchange_hours_before", sa.Integer, server_default=sa.text("1")),
+    # Until when its tickets can be had as passes for phones; null: not at all.
+    moment("wallet_until", nullable=True),
+    # Whether its tickets can be handed to Google Wallet: never, unless the establishment chooses to.
+    sa.Column("google_wallet", sa.Boolean, nullable=False, server_default=sa.false()),
     moment("created_at", default_now=True),
 )
 

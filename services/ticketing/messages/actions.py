@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,7 @@ from services.ticketing.messages.queries import (
     Addressee,
     Message,
     addressees,
+    count_queued,
     count_requested,
     cursor_position,
     events_behind,
@@ -24,11 +26,15 @@ from services.ticketing.messages.queries import (
     visit_starts,
 )
 from services.ticketing.messages.rules import (
+    KEPT_FOR,
+    MAILS_A_DAY,
+    MAILS_AN_HOUR,
     TOO_OLD_TO_TELL,
     Draft,
     Kind,
     days_to_remind,
     draft_of,
+    is_limited,
     reminder_id,
 )
 from services.ticketing.messages.tables import message_cursors, messages, reminder_refusals
@@ -36,9 +42,20 @@ from services.ticketing.orders.actions import lock_order
 from services.ticketing.orders.rules import OrderEnded
 
 EVENTS_AT_ONCE = 200
+# For a visitor, and for whoever serves one.
 REQUESTS_AN_HOUR = 3
+RESENT_AN_HOUR = 10
 
+QUEUE = """
+INSERT INTO ticketing.messages (establishment_id, id, kind, recipient, language, due_at, next_attempt_at, order_id,
+    data, requested, state, last_error)
+SELECT $1, new.id, new.kind, new.recipient, new.language, new.due_at, new.due_at, new.order_id,
+    new.data, new.requested, new.state, new.last_error
+FROM json_to_recordset($2::json) AS new(id uuid, kind text, recipient text, language text, due_at timestamptz,
+    order_id uuid, data json, requested boolean, state text, last_error text)
+ON CONFLICT DO NOTHING"""
 CLAIMED_AT_ONCE = 8
+FORGOTTEN_AT_ONCE = 500
 
 # SKIP LOCKED: what another worker is just taking is not waited for. The limit is no parameter: not knowing it, the
 # server plans for a tenth of the queue, and reads the whole table each time.
@@ -52,10 +69,23 @@ RETURNING id, kind, order_id, recipient, language, data, requested, state, attem
     last_error, created_at, sent_at"""
 
 
+FORGET = f"""
+DELETE FROM ticketing.messages WHERE establishment_id = $1 AND id IN (
+    SELECT id FROM ticketing.messages
+    WHERE establishment_id = $1 AND created_at < $2 AND state IN ('sent', 'failed', 'dropped')
+    ORDER BY created_at LIMIT {FORGOTTEN_AT_ONCE})
+RETURNING id"""
+
+
 class TooManyMessages(Refused):
     status = 429
     code = "too_many_messages"
     title = "This was sent several times within the hour"
+
+
+class MessageWaiting(Refused):
+    code = "message_waiting"
+    title = "This message has not left yet"
 
 
 class NewMessage(msgspec.Struct, frozen=True):
@@ -72,18 +102,15 @@ class NewMessage(msgspec.Struct, frozen=True):
     order_id: UUID | None = None
     data: Mapping[str, object] = {}
     requested: bool = False
+    state: Literal["queued", "dropped"] = "queued"
+    last_error: str = ""
 
 
 async def queue_message(session: WriteSession, establishment_id: UUID, *new: NewMessage) -> None:
     """In the transaction of whatever it tells of. Nobody without an address is told anything."""
-    rows = [
-        {"establishment_id": establishment_id, "next_attempt_at": message.due_at, **msgspec.to_builtins(message)}
-        | {"id": message.id, "order_id": message.order_id, "due_at": message.due_at}
-        for message in new
-        if message.recipient
-    ]
-    if rows:
-        await session.run(insert(messages).on_conflict_do_nothing(), rows)
+    addressed = [message for message in new if message.recipient]
+    if addressed:
+        await session.fetch(QUEUE, establishment_id, msgspec.json.encode(addressed).decode())
 
 
 async def tell(session: WriteSession, establishment: Establishment, catalogue: Catalogue, *, now: datetime) -> int:
@@ -98,6 +125,7 @@ async def tell(session: WriteSession, establishment: Establishment, catalogue: C
     if drafts:
         known = await addressees(session, tenant, sorted({draft.order_id for draft in drafts}))
         told = [_told(draft, known[draft.order_id], now) for draft in drafts if draft.order_id in known]
+        told = await _paced(session, tenant, told, known, now)
         reminders = await _reminders(session, establishment, catalogue, drafts, known, now)
         await queue_message(session, tenant, *told, *reminders)
     await session.run(
@@ -117,6 +145,11 @@ async def request_message(session: WriteSession, establishment_id: UUID, order_i
     asked = await count_requested(session, establishment_id, order_id, since=now - timedelta(hours=1))
     if asked >= REQUESTS_AN_HOUR:
         raise TooManyMessages("Look among the unwanted mail too, or try again in an hour.")
+    hour, _ = (await count_queued(session, establishment_id, [order.customer_email], now=now)).get(
+        order.customer_email, (0, 0)
+    )
+    if hour >= MAILS_AN_HOUR:
+        raise TooManyMessages("Many mails went to this address. Try again in an hour.")
     message = NewMessage(
         id=new_id(),
         kind="order_confirmed",
@@ -130,10 +163,44 @@ async def request_message(session: WriteSession, establishment_id: UUID, order_i
     return await find_message(session, establishment_id, message.id)
 
 
+async def resend_message(session: WriteSession, establishment_id: UUID, message_id: UUID, *, now: datetime) -> Message:
+    """The same once more, as it reads now, to the address that its order has now.
+
+    Raises `NotFound`, `MessageWaiting`, `TooManyMessages`.
+    """
+    message = await find_message(session, establishment_id, message_id)
+    if message.state in ("queued", "sending"):
+        raise MessageWaiting
+    recipient, language = message.recipient, message.language
+    if message.order_id is not None:
+        order = await lock_order(session, establishment_id, message.order_id)
+        recipient, language = order.customer_email or recipient, order.language
+        asked = await count_requested(session, establishment_id, order.id, since=now - timedelta(hours=1))
+        if asked >= RESENT_AN_HOUR:
+            raise TooManyMessages("Try again in an hour.")
+    again = NewMessage(
+        id=new_id(),
+        kind=msgspec.convert(message.kind, Kind),
+        recipient=recipient,
+        language=language,
+        due_at=now,
+        order_id=message.order_id,
+        data=message.data,
+        requested=True,
+    )
+    await queue_message(session, establishment_id, again)
+    return await find_message(session, establishment_id, again.id)
+
+
 async def claim(session: WriteSession, establishment_id: UUID, *, now: datetime, until: datetime) -> list[Message]:
     """At most `CLAIMED_AT_ONCE` that are due, or whose sender is taken for dead. They are the caller's `until` then."""
     rows = await session.fetch(CLAIM, establishment_id, now, until)
     return [msgspec.convert(dict(row), Message) for row in rows]
+
+
+async def forget_messages(session: WriteSession, *, establishment_id: UUID, now: datetime) -> int:
+    """Some of those that left, or never will, and are older than they are kept. Returns how many."""
+    return len(await session.fetch(FORGET, establishment_id, now - KEPT_FOR))
 
 
 async def mark_sent(session: WriteSession, establishment_id: UUID, message_id: UUID, *, now: datetime) -> None:
@@ -179,6 +246,40 @@ def _told(draft: Draft, addressee: Addressee, now: datetime) -> NewMessage:
         order_id=draft.order_id,
         data=draft.data,
     )
+
+
+async def _paced(
+    session: WriteSession,
+    establishment_id: UUID,
+    told: Sequence[NewMessage],
+    known: Mapping[UUID, Addressee],
+    now: datetime,
+) -> list[NewMessage]:
+    """Anybody may order for nothing in anybody's name: nobody's mailbox is filled through us."""
+    limited = {message.id: message.recipient for message in told if _is_limited(message, known)}
+    recipients = sorted(set(limited.values()))
+    queued = await count_queued(session, establishment_id, recipients, now=now) if recipients else {}
+    paced = []
+    for message in told:
+        if message.id not in limited:
+            paced.append(message)
+            continue
+        hour, day = queued.get(message.recipient, (0, 0))
+        queued[message.recipient] = (hour + 1, day + 1)
+        paced.append(_held_back(message, hour, day))
+    return paced
+
+
+def _is_limited(message: NewMessage, known: Mapping[UUID, Addressee]) -> bool:
+    return message.order_id is not None and is_limited(message.kind, known[message.order_id].channel)
+
+
+def _held_back(message: NewMessage, hour: int, day: int) -> NewMessage:
+    if day >= MAILS_A_DAY:
+        return msgspec.structs.replace(message, state="dropped", last_error="too_many_to_address")
+    if hour >= MAILS_AN_HOUR:
+        return msgspec.structs.replace(message, due_at=message.due_at + timedelta(hours=1))
+    return message
 
 
 async def _reminders(

@@ -20,8 +20,8 @@ import structlog
 
 from services.kit.errors import NotFound, Refused, Unavailable
 from services.ticketing.access.rules import order_token
-from services.ticketing.establishments.queries import Establishment
-from services.ticketing.messages.actions import CLAIMED_AT_ONCE, claim, mark_sent, mark_unsent, tell
+from services.ticketing.establishments.queries import Establishment, list_ids
+from services.ticketing.messages.actions import CLAIMED_AT_ONCE, claim, forget_messages, mark_sent, mark_unsent, tell
 from services.ticketing.messages.letters.composing import Attachment, Heads, compose
 from services.ticketing.messages.letters.rendering import Stationery
 from services.ticketing.messages.letters.writing import Letter, NothingToTell, Occasion, write
@@ -79,6 +79,13 @@ class MessageJobs:
         """All that is due, in turns: an establishment with ten thousand mails keeps nobody else waiting."""
         while self._posting is not None and await self._send_some(self._posting):
             pass
+
+    async def forget(self) -> None:
+        """What was sent long ago: an address and a kind are personal data too."""
+        for tenant in await self._database.read_instance(list_ids):
+            old = partial(forget_messages, establishment_id=tenant, now=self._resources.clock.now())
+            while await self._database.write(tenant, old):
+                pass
 
     async def _relay(self, tenant: UUID) -> None:
         while True:
@@ -167,11 +174,13 @@ class MessageJobs:
     async def _occasion(self, establishment: Establishment, message: Message) -> Occasion:
         tenant, resources = establishment.id, self._resources
         names_language = language_of(message.language, establishment)
+        # What we say ourselves is in the visitor's language also where the establishment says nothing in it.
+        language = message.language if message.language in formats.LANGUAGES else formats.supported(names_language)
         occasion = Occasion(
             message=message,
             establishment=establishment,
             catalogue=await resources.catalogues.get(tenant),
-            language=formats.supported(names_language),
+            language=language,
             names_language=names_language,
             now=resources.clock.now(),
         )
@@ -185,7 +194,7 @@ class MessageJobs:
             occasion,
             order=order,
             documents=await self._documents(establishment, order, names_language),
-            order_url=self._order_url(establishment, order.id),
+            order_url=self._order_url(establishment, order.id, language),
             stop_url=self._stop_url(establishment, order.id),
             refunded_minor=await self._refunded(tenant, UUID(refund_id)) if refund_id else 0,
         )
@@ -225,9 +234,10 @@ class MessageJobs:
         entries = calendar_entry.ics(_one_per_visit(letter.attached), letter.language)
         return [Attachment(f"{name}.pdf", "pdf", pages), Attachment(f"{name}.ics", "calendar", entries)]
 
-    def _order_url(self, establishment: Establishment, order_id: UUID) -> str:
+    def _order_url(self, establishment: Establishment, order_id: UUID, language: str) -> str:
         token = order_token(self._resources.site.secret, establishment.id, order_id)
-        return f"{self._resources.site.public_url}/{establishment.slug}/orders/{order_id}?access_token={token}"
+        page = f"{self._resources.site.public_url}/{establishment.slug}/orders/{order_id}"
+        return f"{page}?access_token={token}&lang={language}"
 
     def _stop_url(self, establishment: Establishment, order_id: UUID) -> str:
         token = refusal_token(self._resources.site.secret, establishment.id, order_id)

@@ -10,14 +10,29 @@ from services.kit.database import ReadSession
 from services.kit.errors import NotFound
 from services.kit.rows import to_struct
 from services.ticketing.ledger.tables import events
-from services.ticketing.messages.rules import LoggedEvent
+from services.ticketing.messages.rules import LIMITED, LoggedEvent
 from services.ticketing.messages.tables import message_cursors, messages, reminder_refusals
-from services.ticketing.orders.tables import orders
 from services.ticketing.payments.tables import refunds
-from services.ticketing.tickets.tables import tickets
 
 FIND_NEWS = "SELECT ticketing.establishments_with_news() AS id"
+COUNT_QUEUED = """
+SELECT recipient, count(*) FILTER (WHERE created_at > $4::timestamptz - interval '1 hour') AS hour, count(*) AS day
+FROM ticketing.messages
+WHERE establishment_id = $1 AND recipient = ANY($2::text[]) AND created_at > $4::timestamptz - interval '1 day'
+    AND kind = ANY($3::text[])
+GROUP BY recipient"""
 FIND_MAIL = "SELECT ticketing.establishments_with_mail($1) AS id"
+# Joins with what is asked and not `= ANY`: for that, the server reads every entry of each index page it lands on.
+FIND_ADDRESSEES = """
+SELECT orders.id, orders.customer_email, orders.language, orders.channel
+FROM unnest($2::uuid[]) AS asked(id)
+JOIN ticketing.orders ON orders.establishment_id = $1 AND orders.id = asked.id
+WHERE orders.customer_email <> ''"""
+FIND_VISITS = """
+SELECT DISTINCT tickets.order_id, tickets.offer_id, tickets.starts_at
+FROM unnest($2::uuid[]) AS asked(order_id)
+JOIN ticketing.tickets ON tickets.establishment_id = $1 AND tickets.order_id = asked.order_id
+WHERE tickets.status = 'valid'"""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -45,6 +60,7 @@ class Addressee(msgspec.Struct, frozen=True):
     id: UUID
     customer_email: str
     language: str
+    channel: str
 
 
 class VisitStart(msgspec.Struct, frozen=True):
@@ -81,26 +97,14 @@ async def events_behind(session: ReadSession, establishment_id: UUID, sequence: 
 
 async def addressees(session: ReadSession, establishment_id: UUID, order_ids: Sequence[UUID]) -> dict[UUID, Addressee]:
     """Of those orders that say whom to tell."""
-    rows = await session.all(
-        sa.select(orders.c.id, orders.c.customer_email, orders.c.language).where(
-            orders.c.establishment_id == establishment_id, orders.c.id.in_(order_ids), orders.c.customer_email != ""
-        )
-    )
-    return {row.id: to_struct(row, Addressee) for row in rows}
+    rows = await session.fetch(FIND_ADDRESSEES, establishment_id, order_ids)
+    return {row["id"]: msgspec.convert(dict(row), Addressee) for row in rows}
 
 
 async def visit_starts(session: ReadSession, establishment_id: UUID, order_ids: Sequence[UUID]) -> list[VisitStart]:
     """When the valid tickets of these orders begin, each beginning once."""
-    rows = await session.all(
-        sa.select(tickets.c.order_id, tickets.c.offer_id, tickets.c.starts_at)
-        .distinct()
-        .where(
-            tickets.c.establishment_id == establishment_id,
-            tickets.c.order_id.in_(order_ids),
-            tickets.c.status == "valid",
-        )
-    )
-    return [to_struct(row, VisitStart) for row in rows]
+    rows = await session.fetch(FIND_VISITS, establishment_id, order_ids)
+    return [msgspec.convert(dict(row), VisitStart) for row in rows]
 
 
 async def find_message(session: ReadSession, establishment_id: UUID, message_id: UUID) -> Message:
@@ -141,6 +145,14 @@ async def count_requested(session: ReadSession, establishment_id: UUID, order_id
         )
     )
     return int(count)
+
+
+async def count_queued(
+    session: ReadSession, establishment_id: UUID, recipients: Sequence[str], *, now: datetime
+) -> dict[str, tuple[int, int]]:
+    """For each of these addresses how many limited messages were written in the last hour, and in the last day."""
+    rows = await session.fetch(COUNT_QUEUED, establishment_id, list(recipients), list(LIMITED), now)
+    return {row["recipient"]: (row["hour"], row["day"]) for row in rows}
 
 
 async def wants_no_reminders(session: ReadSession, establishment_id: UUID, address_hash: bytes) -> bool:

@@ -15,14 +15,14 @@ from services.kit.clock import Clock
 from services.kit.database import Database, WriteSession
 from services.kit.errors import NotFound
 from services.kit.idempotency import Answer, OnceOnly
-from services.kit.ids import body_id
+from services.kit.ids import body_id, path_id
 from services.kit.moments import read_moment
 from services.kit.paging import Cursor, Limit, Page, after, page
 from services.kit.principal import Principal
 from services.kit.texts import in_language
 from services.kit.web import ESTABLISHMENT, IdempotencyHeader, answers, encode, idempotency_key, needs, public, respond
 from services.ticketing.establishments.queries import Establishments
-from services.ticketing.messages.actions import refuse_reminders, request_message
+from services.ticketing.messages.actions import refuse_reminders, request_message, resend_message
 from services.ticketing.messages.letters.rendering import Stationery
 from services.ticketing.messages.letters.wording import WORDS
 from services.ticketing.messages.queries import Addressee, Message, MessageFilter, addressees, list_messages
@@ -108,6 +108,24 @@ async def send_again(
     return respond(await once.answer(tenant, await idempotency_key(request), action))
 
 
+@post(f"{ESTABLISHMENT}/messages/{{message_id:str}}/resend", **needs("orders:write"), summary="Send a mail once more")
+async def resend(
+    request: Request[Any, Any, Any],
+    principal: NamedDependency[Principal],
+    once: NamedDependency[OnceOnly],
+    clock: NamedDependency[SkipValidation[Clock]],
+    message_id: FromPath[str],
+    idempotency: IdempotencyHeader = None,
+) -> Response[MessageView]:
+    """As a new message: it reads as things are now, and goes to the address that its order has now."""
+    tenant, wanted = principal.tenant, path_id(message_id)
+
+    async def action(session: WriteSession) -> Answer:
+        return encode(201, _view(await resend_message(session, tenant, wanted, now=clock.now())))
+
+    return respond(await once.answer(tenant, await idempotency_key(request), action))
+
+
 @get(REFUSAL, **answers(public(), "text/html"), summary="The page behind a reminder's link: no more of them?")
 async def ask_about_reminders(
     principal: NamedDependency[Principal],
@@ -153,7 +171,7 @@ async def _page(
 ) -> Response[bytes]:
     establishment = await establishments.get(tenant)
     names_language = language_of(wanted, establishment)
-    language = formats.supported(names_language)
+    language = wanted if wanted in formats.LANGUAGES else formats.supported(names_language)
     words = WORDS[language]
     values = {
         "language": language,
@@ -183,4 +201,4 @@ def _view(message: Message) -> MessageView:
     )
 
 
-handlers = [list_all_messages, send_again, ask_about_reminders, end_reminders]
+handlers = [list_all_messages, send_again, resend, ask_about_reminders, end_reminders]

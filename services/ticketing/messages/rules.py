@@ -13,6 +13,7 @@ import msgspec
 
 from services.kit.ids import derived_id
 from services.ticketing.establishments.queries import Establishment
+from services.ticketing.orders.rules import ONLINE
 
 Kind: TypeAlias = Literal[
     "order_confirmed",
@@ -21,15 +22,24 @@ Kind: TypeAlias = Literal[
     "order_refunded",
     "visit_reminder",
     "waiting_list_offer",
+    "visit_closed",
 ]
 
+# What visitors can bring about as often as they like, in whatever name.
+LIMITED = frozenset({"order_confirmed", "order_cancelled", "order_exchanged", "waiting_list_offer"})
+# To one address, by one establishment. More than so many in an hour come an hour later, more in a day not at all.
+MAILS_AN_HOUR = 10
+MAILS_A_DAY = 30
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 GIVES_UP_AFTER = timedelta(hours=24)
+# Long enough to answer a complaint about a visit of the last season.
+KEPT_FOR = timedelta(days=400)
 # An instance that comes back from a backup or a long absence does not tell old stories.
 TOO_OLD_TO_TELL = timedelta(days=3)
 REMINDED_AT = time(10)
 AT_THE_DESK = "at the desk"
+TOLD_AS_IT_IS: Mapping[str, Kind] = {"order.confirmed": "order_confirmed", "waiting_list.offered": "waiting_list_offer"}
 TOLD = frozenset(
     {
         "order.confirmed",
@@ -38,6 +48,7 @@ TOLD = frozenset(
         "order.exchanged",
         "refund.sent",
         "waiting_list.offered",
+        "order.visit_closed",
     }
 )
 
@@ -85,18 +96,23 @@ def draft_of(establishment_id: UUID, event: LoggedEvent) -> Draft | None:
 
 
 def _told(type_: str, payload: _Payload) -> tuple[Kind, Mapping[str, object]] | None:
-    if type_ == "order.confirmed":
-        return "order_confirmed", {}
-    if type_ == "waiting_list.offered":
-        return "waiting_list_offer", {}
+    if type_ in TOLD_AS_IT_IS:
+        return TOLD_AS_IT_IS[type_], {}
     if type_ in ("order.cancelled", "order.tickets_cancelled") and payload.tickets:
         # Without tickets it was never confirmed: whoever let a held order go knows it.
         return "order_cancelled", {"tickets": payload.tickets}
+    if type_ == "order.visit_closed":
+        return "visit_closed", {"tickets": payload.tickets}
     if type_ == "order.exchanged":
         return "order_exchanged", {"tickets": payload.issued_tickets}
     if type_ == "refund.sent":
         return "order_refunded", {"refund_id": payload.refund_id, "desk": payload.provider_reference == AT_THE_DESK}
     return None
+
+
+def is_limited(kind: str, channel: str) -> bool:
+    """Other channels than ours need a key: whoever has one writes to its own customers."""
+    return kind in LIMITED and channel == ONLINE
 
 
 def reminder_id(order_id: UUID, day: date) -> UUID:
@@ -132,8 +148,9 @@ def pause(attempts: int) -> timedelta:
 
 
 def language_of(wanted: str, establishment: Establishment) -> str:
-    """The visitor's if the establishment has it, else the establishment's first."""
-    return wanted if wanted in establishment.languages else establishment.languages[0]
+    """In which the establishment's own texts are shown: the visitor's if it has it, else English, else its first."""
+    known = establishment.languages
+    return next((language for language in (wanted, "en") if language in known), known[0])
 
 
 def address_hash(secret: bytes, establishment_id: UUID, address: str) -> bytes:

@@ -30,6 +30,7 @@ messages = sa.Table(
     moment("sent_at", nullable=True),
     sa.CheckConstraint("state IN ('queued', 'sending', 'sent', 'failed', 'dropped')", name="state"),
     sa.Index(None, "establishment_id", "created_at", "id"),
+    sa.Index("ix_messages_recipient", "establishment_id", "recipient", "created_at"),
     sa.Index("ix_messages_order", "establishment_id", "order_id", "created_at"),
     sa.Index(
         "ix_messages_waiting",
@@ -37,8 +38,6 @@ messages = sa.Table(
         "next_attempt_at",
         postgresql_where=sa.text("state IN ('queued', 'sending')"),
     ),
-    # For the one question that looks across establishments: reminders wait for months and must not be walked through.
-    sa.Index("ix_messages_due", "next_attempt_at", postgresql_where=sa.text("state IN ('queued', 'sending')")),
 )
 
 # How far the event log has been turned into messages.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from services.kit.texts import in_language
+from services.kit.texts import in_language, language_within
 from services.ticketing.catalog.queries import Catalogue
 from services.ticketing.establishments.queries import Establishment
 from services.ticketing.orders.queries import Order
@@ -32,7 +32,7 @@ def _document(
     return TicketDocument(
         ticket_id=ticket.id,
         revision=ticket.revision,
-        language=order.language,
+        language=language_within(offer.name, order.language),
         establishment_name=in_language(establishment.name, order.language),
         accent_colour=establishment.accent_colour,
         offer_name=in_language(offer.name, order.language),

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from services.inventory.contract import FindSales, SoldHold, UnknownHold
+from services.inventory.contract import FindClosedSlots, FindSales, SoldHold, UnknownHold
 from services.kit.errors import Refused, Unavailable
 from services.kit.idempotency import KEPT_FOR
 from services.ticketing.establishments.queries import list_ids
@@ -38,10 +38,13 @@ from services.ticketing.payments.queries import (
     waiting_refunds,
 )
 from services.ticketing.payments.rules import ASK_AFTER, births_to_ask_about
+from services.ticketing.tickets.actions import waive_terms
 
 log = structlog.get_logger()
 BATCH = 200
 SALES = 500
+# The head of the log is locked meanwhile, and nothing is sold.
+ORDERS_TOLD_AT_ONCE = 50
 AT_THE_DESK = "at the desk"
 # A confirmation that ran into the last second of its hold may still be writing its tickets.
 GRACE = timedelta(seconds=5)
@@ -81,6 +84,25 @@ class OrderJobs:
         """Compares inventory's sales with our settlements and returns the places of those that got no tickets."""
         for tenant in await self._database.read_instance(list_ids):
             await _guarded(self._reconcile_establishment, tenant)
+
+    async def notice_closures(self) -> None:
+        """Compares inventory's closures with our tickets: whoever has one for a closed slot is told, once."""
+        for tenant in await self._database.read_instance(list_ids):
+            await _guarded(self._notice_closures, tenant)
+
+    async def _notice_closures(self, tenant: UUID) -> None:
+        now, closed = self._resources.clock.now(), list[UUID]()
+        full = True
+        while full:
+            query = FindClosedSlots(establishment_id=tenant, ends_after=now, after=closed[-1] if closed else None)
+            found = await self._resources.inventory.find_closed_slots(query)
+            closed += found
+            full = len(found) == query.limit
+        if not closed:
+            return
+        waive = partial(waive_terms, establishment_id=tenant, slot_ids=closed, limit=ORDERS_TOLD_AT_ONCE)
+        while await self._database.write(tenant, waive):
+            pass
 
     async def _expire_orders(self, tenant: UUID) -> None:
         now = self._resources.clock.now()

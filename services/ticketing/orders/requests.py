@@ -11,8 +11,18 @@ PaymentMethod: TypeAlias = Literal["free", "stripe", "on_site", "on_account"]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=500)]
 Channel = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,30}\Z", examples=["online"])]
 Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+\Z", max_length=254, examples=["a@example.org"])]
-# No control characters: a name stands in the headers of mails.
-PersonName = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]+\Z", max_length=200, examples=["Claude Monet"])]
+# A name stands in the headers of mails and at the beginning of letters, which anybody may have sent to anybody: no
+# control characters, and nothing that a mail program makes a link of. (Dr.med. is no address.)
+LINK = r"://|[Ww]{3}\.|[\w-]{2,}\.(?!(?:med|jur|phil|rer|nat|dent|ing|theol)\b)(?:[a-z]{2,24}|[A-Z]{2,24})\b"
+PersonName = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=rf"^(?=.*\S)(?!.*(?:{LINK}))[^\x00-\x1f\x7f]+\Z",
+        max_length=200,
+        description="No web addresses",
+        examples=["Claude Monet"],
+    ),
+]
 TicketIds = Annotated[list[UUID], msgspec.Meta(min_length=1, max_length=500)]
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 

@@ -112,12 +112,17 @@ def check_extensible(status: str, *, extended: bool) -> None:
 
 
 def check_terms(tickets: Sequence[Ticket], hours_before: int | None, now: datetime, principal: Principal) -> None:
-    """Staff may always; a visitor until so many hours before each visit. Raises `TermsRefused`."""
+    """Staff may always; a visitor until so many hours before each visit, or because the establishment closed its slot.
+
+    Raises `TermsRefused`.
+    """
     if principal.may("orders:write"):
         return
-    if hours_before is None:
-        raise TermsRefused("Please ask the establishment.")
     for ticket in tickets:
+        if ticket.waived_at is not None:
+            continue
+        if hours_before is None:
+            raise TermsRefused("Please ask the establishment.")
         if now > ticket.starts_at - timedelta(hours=hours_before):
             raise TermsRefused(f"This was possible until {hours_before} hours before the visit.")
 

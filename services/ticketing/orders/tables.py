@@ -69,7 +69,6 @@ order_lines = sa.Table(
     moment("valid_until"),
     tenant_key(SCHEMA, "order_id", "orders"),
     sa.CheckConstraint("quantity >= 1", name="quantity"),
-    sa.Index(None, "establishment_id", "slot_id"),
 )
 
 # The end of a hold, written once: it was ticketed or let go. The primary key decides between a confirmation, an
@@ -83,7 +82,6 @@ settlements = sa.Table(
     sa.Column("outcome", sa.Text, nullable=False),
     moment("settled_at", default_now=True),
     sa.CheckConstraint("outcome IN ('ticketed', 'let_go')", name="outcome"),
-    sa.Index(None, "establishment_id", "order_id"),
 )
 
 # Places that inventory must get back, written with the cancellation that frees them; done once inventory has them.

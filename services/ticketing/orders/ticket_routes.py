@@ -1,11 +1,13 @@
 """Tickets as data, page, image and calendar entry. They are reached like the order that they belong to."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from msgspec.structs import replace
 
 from services.kit.database import Database, WriteSession
 from services.kit.errors import NotFound
@@ -19,30 +21,40 @@ from services.ticketing.orders.desk import OrderDesk
 from services.ticketing.orders.documents import ticket_documents
 from services.ticketing.orders.queries import Order
 from services.ticketing.orders.routes import reachable
-from services.ticketing.tickets.documents import calendar_entry, qr
+from services.ticketing.tickets.documents import calendar_entry, formats, qr
 from services.ticketing.tickets.documents.document import TicketDocument
 from services.ticketing.tickets.documents.pool import RenderPool
 from services.ticketing.tickets.keys.actions import rotate_signing_key
 from services.ticketing.tickets.keys.queries import SigningKeyCard, card, stored_keys
 from services.ticketing.tickets.queries import Ticket, TicketView, find_ticket, ticket_view
 from services.ticketing.tickets.signing import Keyrings
+from services.ticketing.tickets.wallet import routes as wallet
+from services.ticketing.tickets.wallet.google import routes as google
+from services.ticketing.tickets.wallet.google.queries import find_issuer
+from services.ticketing.tickets.wallet.google.save_link import save_link
+from services.ticketing.tickets.wallet.package import MEDIA_TYPE, pass_package
+from services.ticketing.tickets.wallet.queries import find_signer
 
 TICKETS = f"{ESTABLISHMENT}/tickets"
-FORMATS = ("pdf", "svg", "ics")
+FORMATS = ("pdf", "svg", "ics", "pkpass")
+# Of every pass, besides those that its establishment has.
+PASS_LANGUAGES = ("fr", "en")
 
 
 @get(
     f"{TICKETS}/{{ticket_id:str}}",
-    **answers(public(), "application/pdf", "image/svg+xml", "text/calendar"),
-    summary="A ticket; with .pdf, .svg or .ics behind the id as a file",
+    **answers(public(), "application/pdf", "image/svg+xml", "text/calendar", MEDIA_TYPE),
+    summary="A ticket; with .pdf, .svg, .ics or .pkpass behind the id as a file",
 )
 async def show_ticket(
     principal: NamedDependency[Principal],
     database: NamedDependency[Database],
     orders: NamedDependency[OrderDesk],
     renders: NamedDependency[RenderPool],
+    sealer: NamedDependency[Sealer],
     ticket_id: FromPath[str],
 ) -> Response[TicketView]:
+    """`.pkpass` only of a valid ticket, and only where the establishment has given a certificate."""
     bare, _, extension = ticket_id.partition(".")
     if extension and extension not in FORMATS:
         raise NotFound
@@ -51,7 +63,37 @@ async def show_ticket(
     order = await reachable(principal, orders, str(ticket.order_id), "orders:read")
     if not extension:
         return Response(await _view(orders, principal, ticket, order))
+    if extension == "pkpass":
+        return await _pass(orders, sealer, principal, order, ticket)
     return await _file(renders, order, await _documents(orders, principal, order, [ticket]), extension)
+
+
+@get(
+    f"{TICKETS}/{{ticket_id:str}}/google-wallet",
+    **public(),
+    status_code=303,
+    summary="To Google, to save the ticket in Google Wallet",
+)
+async def save_to_google_wallet(
+    principal: NamedDependency[Principal],
+    database: NamedDependency[Database],
+    orders: NamedDependency[OrderDesk],
+    sealer: NamedDependency[Sealer],
+    ticket_id: FromPath[str],
+) -> Response[None]:
+    """Only of a valid ticket, and only where the establishment chose this service (its profile says `google_wallet`).
+    The ticket reaches Google when the address in `Location` is opened, not before.
+    """
+    wanted, tenant = path_id(ticket_id), principal.tenant
+    ticket = await database.read(tenant, lambda session: find_ticket(session, tenant, wanted))
+    order = await reachable(principal, orders, str(ticket.order_id), "orders:read")
+    if ticket.status != "valid":
+        raise NotFound
+    issuer = await database.read(tenant, lambda session: find_issuer(session, sealer, tenant))
+    (document,) = await _documents(orders, principal, order, [ticket])
+    now = orders.checkout.resources.clock.now()
+    link = await asyncio.to_thread(save_link, document, ticket.slot_id, issuer, now=now)
+    return Response(None, status_code=303, headers={"location": link, "cache-control": "private, no-store"})
 
 
 @get(
@@ -123,6 +165,30 @@ async def _file(
     return Response(pages, media_type="application/pdf", headers=headers)
 
 
+async def _pass(orders: OrderDesk, sealer: Sealer, principal: Principal, order: Order, ticket: Ticket) -> Response[Any]:
+    """In the languages of the establishment that we can word, the order's first. Raises `NotFound`."""
+    resources, tenant = orders.checkout.resources, principal.tenant
+    if ticket.status != "valid":
+        raise NotFound
+    now = resources.clock.now()
+    signer = await resources.database.read(tenant, lambda session: find_signer(session, sealer, tenant, now=now))
+    establishment = await resources.establishments.get(tenant)
+    worded = dict.fromkeys(
+        language
+        for language in (order.language, *establishment.languages, *PASS_LANGUAGES)
+        if language in formats.LANGUAGES
+    )
+    documents = {
+        language: (await _documents(orders, principal, replace(order, language=language), [ticket]))[0]
+        for language in worded
+    }
+    name = f"{order.reference}-{ticket.number}.pkpass"
+    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "private, no-store"}
+    # Some milliseconds, most of them without the GIL.
+    package = await asyncio.to_thread(pass_package, documents, signer)
+    return Response(package, media_type=MEDIA_TYPE, headers=headers)
+
+
 async def _documents(
     orders: OrderDesk, principal: Principal, order: Order, chosen: Sequence[Ticket]
 ) -> list[TicketDocument]:
@@ -137,4 +203,12 @@ async def _documents(
     )
 
 
-handlers = [show_ticket, show_order_tickets, show_signing_keys, rotate_key]
+handlers = [
+    show_ticket,
+    save_to_google_wallet,
+    show_order_tickets,
+    show_signing_keys,
+    rotate_key,
+    *wallet.handlers,
+    *google.handlers,
+]

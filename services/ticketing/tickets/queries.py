@@ -39,6 +39,7 @@ class Ticket(msgspec.Struct, frozen=True):
     cancelled_at: datetime | None = None
     admitted_at: datetime | None = None
     admitted_gate_id: UUID | None = None
+    waived_at: datetime | None = None
 
 
 class TicketSlot(msgspec.Struct, frozen=True):
@@ -54,7 +55,10 @@ class TicketTariff(msgspec.Struct, frozen=True):
 
 
 class TicketView(msgspec.Struct, frozen=True):
-    """A ticket as the API shows it. `code` is the text of its QR code, `short_code` is for typing."""
+    """A ticket as the API shows it. `code` is the text of its QR code, `short_code` is for typing.
+
+    `waived_at`: the establishment closed its slot; whoever has it may exchange or cancel it whatever the terms say.
+    """
 
     id: UUID
     number: int
@@ -70,6 +74,7 @@ class TicketView(msgspec.Struct, frozen=True):
     issued_at: datetime
     cancelled_at: datetime | None
     admitted_at: datetime | None
+    waived_at: datetime | None
 
 
 def ticket_view(ticket: Ticket, keyring: Keyring, catalogue: Catalogue, currency: str) -> TicketView:
@@ -89,6 +94,7 @@ def ticket_view(ticket: Ticket, keyring: Keyring, catalogue: Catalogue, currency
         issued_at=ticket.issued_at,
         cancelled_at=ticket.cancelled_at,
         admitted_at=ticket.admitted_at,
+        waived_at=ticket.waived_at,
     )
 
 

@@ -12,9 +12,12 @@ import msgspec
 from services.inventory.contract import (
     ConfirmHold,
     ExtendHold,
+    FindClosedSlots,
+    FindGauges,
     FindPlaces,
     FindSales,
     FindSlots,
+    Gauge,
     Hold,
     HoldEnded,
     Inventory,
@@ -85,6 +88,12 @@ class Turnstile:
 
     async def find_sales(self, query: FindSales) -> list[SoldHold]:
         return await self._inventory.find_sales(query)
+
+    async def find_closed_slots(self, query: FindClosedSlots) -> list[UUID]:
+        return await self._inventory.find_closed_slots(query)
+
+    async def find_gauges(self, query: FindGauges) -> list[Gauge]:
+        return await self._inventory.find_gauges(query)
 
     async def _is_known(self, request: PlaceHold) -> bool:
         """A request that is repeated has its places: it must get its first answer. Extending by less than it has

@@ -75,7 +75,7 @@ async def test_outside_the_terms_nothing_can_be_changed(till: Till, browser: Bro
     museum = await till.museum(cancellation_hours_before=2000, exchange_hours_before=None)
     await bought(browser, museum, free="1")
     path, slot, order = browser.path, (await museum.slots())[-1], await order_of(browser, museum)
-    assert "You may cancel by yourself until 2000 hours before the visit." in browser.text
+    assert "You could cancel by yourself until 2000 hours before the visit: that time is past." in browser.text
     assert [link for link in browser.page.links if link.endswith(("/cancel", "/time"))] == []
 
     await browser.get(f"{path}/visits/{slot.id}/time")

@@ -67,6 +67,36 @@ async def test_way_back_from_the_payment_page_works_in_another_browser(till: Til
     await other.close()
 
 
+async def test_back_from_the_payment_page_before_we_are_told_nothing_can_be_undone(till: Till, browser: Browser):
+    museum = await till.museum()
+    await bought(browser, museum, "stripe", full="1")
+    await till.bank.plan(hold=True)
+    shown = await till.bank.type_card(await order_of(browser, museum), GOOD_CARD)
+    await browser.get(str(shown.request.url) + "&lang=en")
+    assert browser.path == f"/{museum.slug}/order"
+    assert "Your payment is being checked" in browser.text
+    assert "<form" not in browser.answer.text
+    assert f"/{museum.slug}/order?returned=1&amp;lang=en" in browser.answer.text
+
+    # Whoever has not paid, whatever the address says, finds the other ways.
+    await browser.get(f"/{museum.slug}/order")
+    assert "You have not paid?" in browser.text
+    await till.bank.release("in_order")
+    await till.bank.plan()
+
+    async def is_shown() -> bool:
+        await browser.get(f"/{museum.slug}/order?returned=1")
+        return "Paid: €15." in browser.text
+
+    await eventually(is_shown)
+
+
+async def test_visit_too_near_to_cancel_is_said_before_it_is_bought(till: Till, browser: Browser):
+    museum = await till.museum(cancellation_hours_before=2000)
+    await choose(browser, museum, free="1")
+    assert "These visits begin too soon to be cancelled by yourself." in browser.text
+
+
 async def test_sent_twice_it_is_bought_once(till: Till, browser: Browser):
     museum = await till.museum()
     await choose(browser, museum, free="1", full="2")
@@ -191,3 +221,48 @@ async def test_page_to_pay_may_be_reached_from_the_order_only_by_its_form(till: 
     policy = browser.answer.headers["content-security-policy"]
     assert f"form-action 'self' {till.house.stripe_url};" in policy
     assert till.house.stripe_url not in policy.replace(f"form-action 'self' {till.house.stripe_url};", "")
+
+
+async def test_pressed_twice_the_first_form_holds_once(till: Till, browser: Browser):
+    museum = await till.museum()
+    slot = (await museum.slots())[-1]
+    address = f"/{museum.slug}/offers/{museum.offer_id}?day={slot.starts_at.date()}"
+    await browser.get(address)
+    form = browser.form("/order")
+    form.fields |= {"slot_id": str(slot.id), f"quantity.{museum.free_id}": "2"}
+    same_origin = {"sec-fetch-site": "same-origin"}
+    strangers = [till.browser() for _ in range(2)]
+    answers = await asyncio.gather(
+        *(one.http.post(form.action, data=form.fields, headers=same_origin) for one in strangers)
+    )
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0].headers["set-cookie"] == answers[1].headers["set-cookie"]
+    assert await museum.remaining(slot) == CAPACITY - 2
+
+    # Another number is another choice, and another copy of the page has another key.
+    form.fields[f"quantity.{museum.free_id}"] = "1"
+    await browser.send(form)
+    assert await museum.remaining(slot) == CAPACITY - 3
+    await browser.click("/order/details", name="Ada Lovelace", email="ada@example.org")
+    # Back to the page that the browser has kept, and the same again: another order.
+    await browser.send(form)
+    assert await museum.remaining(slot) == CAPACITY - 4
+    for one in strangers:
+        await one.close()
+
+
+async def test_every_copy_of_a_page_has_its_own_key_and_no_cache_shares_it(till: Till, browser: Browser):
+    museum = await till.museum()
+    slot = (await museum.slots())[-1]
+    address = f"/{museum.slug}/offers/{museum.offer_id}?day={slot.starts_at.date()}"
+    keys, pages = set(), set()
+    for coding in ("gzip", "gzip", "identity", "identity"):
+        answer = await browser.http.get(address, headers={"accept-encoding": coding})
+        assert answer.headers["cache-control"] == "private, max-age=1"
+        (key,) = re.findall(r'name="key" value="([^"]+)"', answer.text)
+        keys.add(key)
+        pages.add(answer.text.replace(key, ""))
+    assert (len(keys), len(pages)) == (4, 1)
+    assert {len(key) for key in keys} == {24}
+    front = await browser.http.get(f"/{museum.slug}")
+    assert front.headers["cache-control"] == "public, max-age=1"

@@ -64,6 +64,7 @@ def test_text_in_another_language_says_which():
 
     assert words("fr").said(texts) == Said("Château fort", None)
     assert words("de").said(texts) == Said("Château fort", "fr")
+    assert words("de").said(texts | {"en": "Castle"}) == Said("Castle", "en")
     assert words("de").said({"ja": "城"}) == Said("城", "ja")
     assert words("de").said({}) == Said("", None)
 

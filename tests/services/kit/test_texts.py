@@ -10,13 +10,14 @@ NAMES = {"fr": "Musée", "en": "Museum", "de": "Museum (de)"}
     ("texts", "language", "expected"),
     [
         (NAMES, "de", "Museum (de)"),
-        (NAMES, "es", "Musée"),
+        (NAMES, "es", "Museum"),
+        ({"fr": "Musée", "de": "Museum (de)"}, "es", "Musée"),
         ({"en": "Museum", "de": "Museum (de)"}, "es", "Museum"),
         ({"br": "Mirdi", "eu": "Museoa"}, "fr", "Mirdi"),
         ({}, "fr", ""),
     ],
 )
-def test_in_language_falls_back_to_french_then_english_then_any(texts: dict[str, str], language: str, expected: str):
+def test_in_language_falls_back_to_english_then_french_then_any(texts: dict[str, str], language: str, expected: str):
     assert in_language(texts, language) == expected
 
 

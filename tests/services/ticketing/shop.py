@@ -31,6 +31,10 @@ from tests.services.inventory.rows import INSERT_GAUGE, INSERT_SLOT
 from tests.services.ticketing.payments.fake import FakePaymentProvider
 from tests.services.ticketing.rows import ledger
 
+CLOSE_SLOT = """
+INSERT INTO inventory.closures (establishment_id, id, closed_from, closed_until, reason)
+SELECT $1, $2, starts_at + $4, starts_at + $4 + interval '1 minute', '{"fr": "Grève"}'
+FROM inventory.slots WHERE establishment_id = $1 AND id = $3"""
 ADA = Customer(name="Ada Lovelace", email="ada@example.org")
 ACCOUNT = "acct_museum"
 Owner = asyncpg.Connection
@@ -99,6 +103,11 @@ class Shop:
             INSERT_SLOT, self.tenant, slot_id, self.offer_id, starts_at, ends_at, starts_at.date(), [slot_id]
         )
         return slot_id
+
+    async def close_slots(self, *slot_ids: UUID, closed: timedelta = timedelta(0)) -> None:
+        """As the establishment does: for the first minute of each of these slots, or as much later."""
+        for slot_id in slot_ids:
+            await self.owner.execute(CLOSE_SLOT, self.tenant, uuid4(), slot_id, closed)
 
     async def hold(self, *lines: tuple[UUID, UUID, int], **fields: Any) -> Order:  # noqa: ANN401 - fields of a NewOrder
         """Of a visitor; `lines` are slot, tariff and quantity."""

@@ -49,6 +49,13 @@ class Words(Struct, frozen=True, kw_only=True):
     offered_deadline: str
     offered_action: str
 
+    closed_subject: str
+    closed_heading: str
+    closed_text: str
+    closed_choice: str
+    closed_refund: str
+    closed_action: str
+
     refusal_title: str
     refusal_question: str
     refusal_button: str
@@ -98,6 +105,13 @@ WORDS: Final = {
         offered_deadline="Elles vous sont réservées jusqu’au {deadline}. Ensuite, elles seront proposées à la personne "
         "suivante.",
         offered_action="Prendre ces places",
+        closed_subject="Fermeture : votre visite ne peut avoir lieu – {establishment} ({reference})",
+        closed_heading="Votre visite ne peut pas avoir lieu",
+        closed_text="{establishment} doit fermer à l’heure de votre visite. Nous en sommes désolés.",
+        closed_choice="Vous pouvez choisir une autre heure ou annuler, sans condition de délai, par le bouton "
+        "ci-dessous.",
+        closed_refund="Si vous annulez, vous êtes remboursé de tout ce que vous avez payé pour ces billets.",
+        closed_action="Changer d’heure ou annuler",
         refusal_title="Rappels par mail",
         refusal_question="Ne plus recevoir de rappel avant vos visites dans cet établissement ? Les mails sur vos "
         "commandes (billets, annulation, remboursement) continueront d’arriver.",
@@ -145,6 +159,12 @@ WORDS: Final = {
         offered_text="You were on the waiting list. Places kept for you: {quantity}.",
         offered_deadline="They are reserved for you until {deadline}. After that they go to the next person.",
         offered_action="Take these places",
+        closed_subject="Closed: your visit cannot take place – {establishment} ({reference})",
+        closed_heading="Your visit cannot take place",
+        closed_text="{establishment} has to close at the time of your visit. We are sorry.",
+        closed_choice="You can choose another time or cancel, whatever the usual deadlines, through the button below.",
+        closed_refund="If you cancel, you get back all that you paid for these tickets.",
+        closed_action="Change the time or cancel",
         refusal_title="Reminders by mail",
         refusal_question="Receive no more reminders before your visits to this venue? Messages about your orders "
         "(tickets, cancellation, refund) will still reach you.",
@@ -193,6 +213,13 @@ WORDS: Final = {
         offered_text="Sie standen auf der Warteliste. Für Sie freigehaltene Plätze: {quantity}.",
         offered_deadline="Sie sind für Sie reserviert bis {deadline}. Danach gehen sie an die nächste Person.",
         offered_action="Diese Plätze nehmen",
+        closed_subject="Geschlossen: Ihr Besuch kann nicht stattfinden – {establishment} ({reference})",
+        closed_heading="Ihr Besuch kann nicht stattfinden",
+        closed_text="{establishment} muss zur Zeit Ihres Besuchs schließen. Das tut uns leid.",
+        closed_choice="Über die Schaltfläche unten können Sie eine andere Uhrzeit wählen oder stornieren, "
+        "unabhängig von den üblichen Fristen.",
+        closed_refund="Wenn Sie stornieren, erhalten Sie alles zurück, was Sie für diese Karten bezahlt haben.",
+        closed_action="Uhrzeit ändern oder stornieren",
         refusal_title="Erinnerungen per Mail",
         refusal_question="Keine Erinnerungen mehr vor Ihren Besuchen in diesem Haus? Nachrichten zu Ihren Bestellungen "
         "(Karten, Stornierung, Erstattung) kommen weiterhin an.",
@@ -239,6 +266,12 @@ WORDS: Final = {
         offered_text="Estaba en la lista de espera. Plazas reservadas para usted: {quantity}.",
         offered_deadline="Se las guardamos hasta el {deadline}. Después pasarán a la siguiente persona.",
         offered_action="Tomar estas plazas",
+        closed_subject="Cierre: su visita no puede realizarse – {establishment} ({reference})",
+        closed_heading="Su visita no puede realizarse",
+        closed_text="{establishment} debe cerrar a la hora de su visita. Lo sentimos.",
+        closed_choice="Puede elegir otra hora o anular, sean cuales sean los plazos habituales, con el botón de abajo.",
+        closed_refund="Si anula, se le devuelve todo lo que pagó por estas entradas.",
+        closed_action="Cambiar la hora o anular",
         refusal_title="Recordatorios por correo",
         refusal_question="¿No recibir más recordatorios antes de sus visitas a este establecimiento? Los mensajes "
         "sobre sus pedidos (entradas, cancelación, reembolso) seguirán llegando.",
@@ -285,6 +318,12 @@ WORDS: Final = {
         offered_text="Era in lista d’attesa. Posti tenuti per lei: {quantity}.",
         offered_deadline="Le sono riservati fino a {deadline}. Poi passeranno alla persona successiva.",
         offered_action="Prendere questi posti",
+        closed_subject="Chiusura: la sua visita non può aver luogo – {establishment} ({reference})",
+        closed_heading="La sua visita non può aver luogo",
+        closed_text="{establishment} deve chiudere all’ora della sua visita. Ce ne scusiamo.",
+        closed_choice="Può scegliere un altro orario o annullare, senza limiti di tempo, con il pulsante qui sotto.",
+        closed_refund="Se annulla, le viene restituito tutto ciò che ha pagato per questi biglietti.",
+        closed_action="Cambiare orario o annullare",
         refusal_title="Promemoria per posta elettronica",
         refusal_question="Non ricevere più promemoria prima delle visite in questa struttura? I messaggi sui suoi "
         "ordini (biglietti, annullamento, rimborso) continueranno ad arrivare.",

@@ -221,6 +221,31 @@ def _venue(occasion: Occasion, line: Line) -> Venue:
     return occasion.catalogue.venues[occasion.catalogue.offers[line.offer_id].venue_id]
 
 
+def _closed(occasion: Occasion) -> Letter:
+    """Of the tickets that it is about, those that were not exchanged or cancelled meanwhile. They are not attached."""
+    order, words = occasion.placed(), occasion.words
+    numbers = set(occasion.message.data.get("tickets", []))
+    concerned = [document for document in occasion.documents if document.number in numbers]
+    _check_valid(concerned)
+    if max(document.ends_at for document in concerned) <= occasion.now:
+        raise NothingToTell("visit_over")
+    visits = visit_lines(concerned, occasion.language)
+    payment = order.payment
+    is_paid = payment is not None and payment.status == "paid" and any(one.price_minor for one in concerned)
+    return Letter(
+        **_common(occasion),
+        subject=words.closed_subject.format(establishment=occasion.name, reference=order.reference),
+        heading=words.closed_heading,
+        paragraphs=[
+            words.closed_text.format(establishment=occasion.name),
+            words.closed_choice,
+            *([words.closed_refund] if is_paid else []),
+        ],
+        visits=visits,
+        action=Link(words.closed_action, occasion.order_url),
+    )
+
+
 WRITERS: dict[str, Callable[[Occasion], Letter]] = {
     "order_confirmed": _confirmed,
     "order_cancelled": _cancelled,
@@ -228,6 +253,7 @@ WRITERS: dict[str, Callable[[Occasion], Letter]] = {
     "order_refunded": _refunded,
     "visit_reminder": _reminder,
     "waiting_list_offer": _offered,
+    "visit_closed": _closed,
 }
 
 

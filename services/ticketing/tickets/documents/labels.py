@@ -29,6 +29,7 @@ class Labels(Struct, frozen=True, kw_only=True):
     order: str
     category: str
     session: str
+    venue: str
     total: str
     vat: str
     vat_included: str
@@ -64,6 +65,7 @@ LABELS: Final = {
         order="Commande",
         category="Catégorie",
         session="Séance",
+        venue="Lieu",
         total="Prix total TTC",
         vat="TVA",
         vat_included="{rate}, soit {amount}",
@@ -98,6 +100,7 @@ LABELS: Final = {
         order="Order",
         category="Category",
         session="Session",
+        venue="Venue",
         total="Total price incl. VAT",
         vat="VAT",
         vat_included="{rate}, that is {amount}",
@@ -132,6 +135,7 @@ LABELS: Final = {
         order="Bestellung",
         category="Kategorie",
         session="Termin",
+        venue="Ort",
         total="Gesamtpreis inkl. MwSt.",
         vat="MwSt.",
         vat_included="{rate}, das sind {amount}",
@@ -166,6 +170,7 @@ LABELS: Final = {
         order="Pedido",
         category="Categoría",
         session="Sesión",
+        venue="Lugar",
         total="Precio total con IVA",
         vat="IVA",
         vat_included="{rate}, es decir, {amount}",
@@ -200,6 +205,7 @@ LABELS: Final = {
         order="Ordine",
         category="Categoria",
         session="Sessione",
+        venue="Luogo",
         total="Prezzo totale IVA inclusa",
         vat="IVA",
         vat_included="{rate}, pari a {amount}",

@@ -1,9 +1,10 @@
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
-from services.inventory.contract import SlotClosed
+from services.inventory.contract import FindClosedSlots, SlotClosed
 from services.inventory.in_process import InProcessInventory
 from tests.services.inventory.conftest import (
     Client,
@@ -184,3 +185,45 @@ async def test_list_closures_asks_the_same_for_one_and_three(editor: Client, slo
     statements.clear()
     assert len((await editor.get("/closures")).json()["items"]) == 3
     assert len(statements) == for_one == 1
+
+
+async def test_find_closed_slots_answers_those_that_were_sold(
+    editor: Client,
+    inventory: InProcessInventory,
+    establishment_id: UUID,
+    slots: list[Json],
+    clock: SetClock,
+):
+    for slot in slots[:4]:
+        await inventory.place_hold(sale(establishment_id, slot["id"], 1))
+    # Twice closed, once found; the last one of these was not sold, the first one is not closed.
+    await closed(editor, closing(slots[1], slots[3]))
+    await closed(editor, closing(slots[3], slots[4]))
+
+    query = FindClosedSlots(establishment_id=establishment_id, ends_after=clock.now())
+    found = await inventory.find_closed_slots(query)
+
+    assert found == sorted(UUID(slot["id"]) for slot in slots[1:4])
+    rest = msgspec.structs.replace(query, after=found[0], limit=1)
+    assert await inventory.find_closed_slots(rest) == found[1:2]
+    later = msgspec.structs.replace(query, ends_after=datetime.fromisoformat(slots[2]["ends_at"]))
+    assert await inventory.find_closed_slots(later) == [UUID(slots[3]["id"])]
+    assert await inventory.find_closed_slots(msgspec.structs.replace(query, establishment_id=uuid4())) == []
+
+
+async def test_find_closed_slots_knows_the_offer(
+    editor: Client,
+    inventory: InProcessInventory,
+    establishment_id: UUID,
+    offer_id: UUID,
+    slots: list[Json],
+    clock: SetClock,
+):
+    other = uuid4()
+    await inventory.put_schedule(schedule(establishment_id, other))
+    await inventory.place_hold(sale(establishment_id, slots[0]["id"], 1))
+    query = FindClosedSlots(establishment_id=establishment_id, ends_after=clock.now())
+    await closed(editor, closing(slots[0], slots[0], offer_id=str(other)))
+    assert await inventory.find_closed_slots(query) == []
+    await closed(editor, closing(slots[0], slots[0], offer_id=str(offer_id)))
+    assert await inventory.find_closed_slots(query) == [UUID(slots[0]["id"])]

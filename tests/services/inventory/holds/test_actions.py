@@ -13,8 +13,10 @@ from services.inventory.client import InventoryClient
 from services.inventory.contract import (
     ConfirmHold,
     ExtendHold,
+    FindGauges,
     FindSales,
     FindSlots,
+    Gauge,
     Hold,
     HoldEnded,
     HoldMismatch,
@@ -303,6 +305,22 @@ async def test_find_slots_answers_those_that_exist(inventory: Inventory, establi
     assert found.valid_from < found.starts_at < found.ends_at == found.valid_until
     elsewhere = FindSlots(establishment_id=uuid4(), slot_ids=[slot_id])
     assert await inventory.find_slots(elsewhere) == []
+
+
+async def test_find_gauges_answers_those_of_the_establishment(
+    inventory: Inventory, owner: asyncpg.Connection, establishment_id: UUID
+):
+    gauges = [
+        Gauge(id=uuid4(), name={"fr": "Grotte"}, capacity=number, per=per)
+        for number, per in enumerate(("slot_start", "day", "total", "inside"))
+    ]
+    statement = """
+    INSERT INTO inventory.shared_gauges (establishment_id, id, name, capacity, per) VALUES ($1, $2, $3, $4, $5)"""
+    for gauge in gauges:
+        await owner.execute(statement, establishment_id, gauge.id, '{"fr": "Grotte"}', gauge.capacity, gauge.per)
+    await owner.execute(statement, uuid4(), uuid4(), '{"fr": "Ailleurs"}', 9, "inside")
+    found = await inventory.find_gauges(FindGauges(establishment_id))
+    assert found == sorted(gauges, key=lambda gauge: gauge.id)
 
 
 async def test_find_sales_answers_holds_sold_in_the_time_asked_for(

@@ -69,6 +69,18 @@ async def test_shared_gauge_is_drawn_on_by_every_slot_of_its_occasion(
     assert [slot["remaining"] for slot in await slots_of(visitor, other, clock)] == remaining
 
 
+async def test_gauge_of_people_inside_is_not_drawn_on_by_sales(
+    editor: Client, visitor: Client, inventory: InProcessInventory, establishment_id: UUID, clock: SetClock
+):
+    gauge = await created(editor, per="inside", capacity=1)
+    one, other = await two_offers(inventory, editor, establishment_id, clock, gauge)
+    [first, *_] = await slots_of(visitor, one, clock)
+    await inventory.place_hold(sale(establishment_id, first["id"], 3))
+    capacity = first["capacity"]
+    assert [slot["remaining"] for slot in await slots_of(visitor, other, clock)] == [capacity] * 6
+    assert [slot["remaining"] for slot in await slots_of(visitor, one, clock)] == [capacity - 3, *[capacity] * 5]
+
+
 async def test_change_gauge_lowers_rows_down_to_what_is_given(
     editor: Client, visitor: Client, inventory: InProcessInventory, establishment_id: UUID, clock: SetClock
 ):

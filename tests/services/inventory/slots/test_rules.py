@@ -4,7 +4,7 @@ from uuid import UUID
 import pytest
 
 from services.inventory.contract import OfferKind
-from services.inventory.slots.rules import Per, SaleTerms, entry_window, on_sale, sales_end, shared_row_id
+from services.inventory.slots.rules import SaleTerms, SoldPer, entry_window, on_sale, sales_end, shared_row_id
 
 START = datetime(2027, 5, 1, 10, 0, tzinfo=UTC)
 END = START + timedelta(hours=2)
@@ -52,6 +52,6 @@ def test_shared_row_is_one_for_the_same_moment_in_two_zones():
 
 
 @pytest.mark.parametrize(("per", "rows"), [("slot_start", 4), ("day", 2), ("total", 1)])
-def test_shared_rows_are_as_many_as_occasions(per: Per, rows: int):
+def test_shared_rows_are_as_many_as_occasions(per: SoldPer, rows: int):
     starts = [START + timedelta(hours=hours) for hours in (0, 1, 24, 25)]
     assert len({shared_row_id(GAUGE, per, start, start.date()) for start in starts}) == rows

@@ -11,6 +11,7 @@ from services.kit.errors import Invalid, NotFound
 from services.kit.money import Money
 from services.ticketing.catalog.actions import (
     Eligibility,
+    EntryInput,
     GateInput,
     NewOffer,
     NewTariff,
@@ -31,6 +32,7 @@ from services.ticketing.catalog.actions import (
 )
 from services.ticketing.catalog.queries import (
     Catalogues,
+    EntryRules,
     Offer,
     Venue,
     find_offer,
@@ -142,6 +144,20 @@ async def test_offer_changes_in_the_fields_that_were_sent(shop: Shop):
     assert await read(shop, find_offer, made.id, unpublished=True) == changed
     with pytest.raises(NotFound):
         await write(shop, save_offer, offer=msgspec.structs.replace(made, id=uuid4()))
+
+
+async def test_offer_says_how_often_and_where_its_tickets_pass(shop: Shop):
+    made = await offer(shop)
+    assert (made.entry, made.language) == (EntryRules(), None)
+    gates = [gate.id for gate in (await read(shop, find_venue, made.venue_id)).gates]
+    change = OfferChange(entry=EntryInput(entries=None, re_entry=True, gate_ids=gates[:1]), language="en")
+    changed = await write(shop, save_offer, offer=changed_offer(made, change))
+    assert changed.entry == EntryRules(entries=None, re_entry=True, rebook_late=False, gate_ids=gates[:1])
+    assert await read(shop, find_offer, made.id, unpublished=True) == changed
+    elsewhere = changed_offer(made, OfferChange(entry=EntryInput(gate_ids=[uuid4()])))
+    with pytest.raises(Invalid) as refused:
+        await write(shop, save_offer, offer=elsewhere)
+    assert pointers(refused) == ["#/entry/gate_ids"]
 
 
 async def test_schedule_is_what_inventory_must_know(shop: Shop):

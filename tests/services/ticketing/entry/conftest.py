@@ -16,6 +16,7 @@ from services.kit.principal import Principal
 from services.kit.service import service_app
 from services.kit.web import PRINCIPAL_IN_SCOPE
 from services.ticketing.entry.desk import EntryDesk
+from services.ticketing.entry.devices.routes import delete_device
 from services.ticketing.entry.requests import NewScan
 from services.ticketing.entry.routes import handlers
 from tests.services.ticketing.rows import Museum, make_museum
@@ -67,7 +68,7 @@ async def desk(ticketing_database: Database, clock: SetClock) -> AsyncIterator[E
 async def http(desk: EntryDesk, ticketing_database: Database, museum: Museum) -> AsyncIterator[Http]:
     app = service_app(
         "Entry",
-        handlers,
+        [*handlers, delete_device],
         provided={"database": ticketing_database, "entry": desk},
     )
     async with AsyncExitStack() as clients:

@@ -51,6 +51,10 @@ async def test_scan_admits_and_says_what_staff_must_see(
             "valid_until": valid_until,
             "admitted_at": moment,
             "admitted_gate_id": str(museum.gate_id),
+            "offer": {"id": str(museum.offer_id), "name": {"fr": "Visite"}, "language": None},
+            "entries": 1,
+            "inside": True,
+            "group": {"size": 1, "admitted": 1},
         },
         "earlier": None,
     }
@@ -255,7 +259,8 @@ async def test_exit_is_recorded_and_does_not_open_the_gate_again(
     for direction, result in expected:
         scan = new_scan(ticket.code, museum.gate_id, clock, direction=direction)
         assert await outcome(desk, museum, scan) == result
-    assert len(await ledger(owner, museum.establishment_id)) == 1
+    told = [event.type for event in await ledger(owner, museum.establishment_id)]
+    assert told == ["ticket.admitted", "ticket.left", "ticket.left"]
 
 
 async def test_closed_desk_refuses_scans(ticketing_database: Database, museum: Museum, clock: SetClock):

@@ -1,4 +1,6 @@
+from datetime import timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
@@ -9,6 +11,7 @@ from services.kit.database import Database
 from services.kit.principal import Principal
 from services.ticketing.entry.devices.actions import create_device
 from tests.services.ticketing.entry.conftest import Http, SetClock, new_scan, staff
+from tests.services.ticketing.entry.crowd import admitted
 from tests.services.ticketing.rows import Museum, make_ticket
 
 
@@ -33,6 +36,32 @@ async def test_post_scan_with_the_fields_that_must_be_there_only(
     del body["direction"], body["offline"]
     answer = await http(staff(museum)).post("/scans", json=body)
     assert (answer.status_code, answer.json()["reason"]) == (200, None)
+
+
+async def test_upload_undo_and_conflicts_over_http(
+    http: Http, owner: asyncpg.Connection, museum: Museum, clock: SetClock
+):
+    ticket = await make_ticket(owner, museum)
+    device, reports = http(staff(museum)), http(replace_scopes(staff(museum), "reports:read"))
+    scans = [to_builtins(admitted(ticket.code, museum.gate_id, clock.now() - timedelta(seconds=ago))) for ago in (9, 5)]
+    sent = {"sent_at": to_builtins(clock.now()), "scans": scans}
+    first, again = [(await device.post("/scans/batch", json=sent)).json() for _ in range(2)]
+    assert first == again
+    earlier = {"scan_id": scans[0]["id"], "at": scans[0]["scanned_at"], "gate_id": str(museum.gate_id), "gate": "Gate"}
+    assert first["scans"][1]["conflict"] == {"kind": "already_admitted", "earlier": earlier | {"device": None}}
+    today = str(clock.now().astimezone(ZoneInfo("Europe/Paris")).date())
+    for reader in (device, reports):
+        [told] = (await reader.get("/scans/conflicts", params={"date": today})).json()["items"]
+        assert (told["scan"]["scan_id"], told["earlier"]["scan_id"]) == (scans[1]["id"], scans[0]["id"])
+    undo = {"id": str(uuid4()), "reason": "Wrong button", "undone_at": to_builtins(clock.now())}
+    assert (await reports.post(f"/scans/{scans[1]['id']}/undo", json=undo)).status_code == 403
+    undone = await device.post(f"/scans/{scans[1]['id']}/undo", json=undo)
+    assert undone.json() == {"id": undo["id"], "scan_id": scans[1]["id"], "outcome": "undone"}
+    assert (await device.get("/scans/conflicts", params={"date": today})).json() == {"items": []}
+
+
+def replace_scopes(principal: Principal, *scopes: str) -> Principal:
+    return replace(principal, actor="key:test", scopes=frozenset(scopes))
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,8 @@ def test_profile_keeps_what_is_not_public():
         "extension_minutes",
         "cancellation_hours_before",
         "exchange_hours_before",
+        "wallet_until",
+        "google_wallet",
     }
 
 

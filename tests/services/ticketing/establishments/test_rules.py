@@ -21,6 +21,12 @@ def test_slug_that_would_hide_a_path_of_the_instance_is_refused(slug: str):
         check_slug(slug)
 
 
+@pytest.mark.parametrize("slug", ["01234567-89ab-7def-8123-456789abcdef", "0123456789abcdef0123456789abcdef"])
+def test_slug_that_reads_like_an_id_is_refused(slug: str):
+    with pytest.raises(Invalid, match="reads like an id"):
+        check_slug(slug)
+
+
 def test_other_slugs_are_free():
     check_slug("musee-des-docs")
 

@@ -1,6 +1,7 @@
 """From the event to the mail: once for each event, at least once for each message, whatever dies in between."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -13,14 +14,16 @@ from services.kit.database import WriteSession
 from services.kit.errors import Unavailable
 from services.ticketing.access.rules import order_token
 from services.ticketing.ledger.actions import NewEvent, append
+from services.ticketing.messages.actions import TooManyMessages, request_message
 from services.ticketing.messages.jobs import MessageJobs, Posting
+from services.ticketing.messages.letters.wording import WORDS
 from services.ticketing.messages.mailers.mailer import MailDelayed, MailRefused
 from services.ticketing.messages.rules import address_hash
 from services.ticketing.orders.queries import Order
-from services.ticketing.orders.requests import Cancellation, Confirmation, Exchange
+from services.ticketing.orders.requests import Cancellation, Confirmation, Customer, Exchange
 from services.ticketing.tickets.documents.pool import RenderPool
 from tests.services.ticketing.messages.post import SENDER, PostOffice, attachments_of, bare, html_of, text_of
-from tests.services.ticketing.shop import ADA, Shop, key
+from tests.services.ticketing.shop import ADA, Shop, key, order
 
 
 async def bought(shop: Shop, **when: timedelta) -> Order:
@@ -40,7 +43,7 @@ async def test_confirmation_carries_tickets_calendar_and_link(shop: Shop, post: 
     token = order_token(shop.resources.site.secret, shop.tenant, order.id)
     link = f"http://127.0.0.1:9/{shop.slug}/orders/{order.id}?access_token={token}"
     assert link in text_of(mail)
-    assert link in html_of(mail)
+    assert f"{link}&amp;lang=fr" in html_of(mail)
     assert "2 × Gratuit" in text_of(mail)
     assert ADA.name in html_of(mail)
     assert (mail["Auto-Submitted"], mail["Content-Language"]) == ("auto-generated", "fr")
@@ -217,13 +220,13 @@ async def test_crash_between_sending_and_recording_sends_again(shop: Shop, post:
 
 
 async def test_two_workers_send_each_message_once(shop: Shop, post: PostOffice, renders: RenderPool):
-    for _ in range(12):
+    for _ in range(10):
         await bought(shop)
     other = MessageJobs(shop.resources, Posting(post.kept, SENDER), renders)
     await asyncio.gather(post.jobs.relay(), other.relay())
     await asyncio.gather(post.jobs.send(), other.send())
     ids = [mail.id for mail in post.kept.mails]
-    assert len(ids) == len(set(ids)) == 12
+    assert len(ids) == len(set(ids)) == 10
 
 
 async def test_database_away_after_the_mail_left_is_a_lease_that_ends(
@@ -292,16 +295,101 @@ async def test_offer_that_is_over_is_told_to_nobody(shop: Shop, post: PostOffice
     assert await post.states() == [("waiting_list_offer", "dropped", "offer_over")]
 
 
-async def test_every_message_is_written_in_the_visitor_s_language_if_the_establishment_has_it(
-    shop: Shop, post: PostOffice
+@pytest.mark.parametrize(
+    ("known", "reads", "written", "named"),
+    [
+        ("{fr,en}", "fr", "fr", "Ihre Karten – Musée"),
+        ("{fr,en}", "en", "en", "Ihre Karten – Museum"),
+        ("{fr,en}", "de", "de", "Ihre Karten – Museum"),
+        ("{it,fr}", "de", "de", "Ihre Karten – Museo"),
+        ("{fr,en}", "nl", "en", "Ihre Karten – Museum"),
+        ("{it}", "nl", "it", "Ihre Karten – Museo"),
+    ],
+)
+async def test_visitor_is_written_to_in_their_language_and_the_establishment_named_in_its_nearest(
+    shop: Shop, post: PostOffice, known: str, reads: str, written: str, named: str
 ):
-    set_languages = "UPDATE ticketing.establishments SET languages = '{it,en}' WHERE id = $1"
-    await shop.owner.execute(set_languages, shop.tenant)
+    change = "UPDATE ticketing.establishments SET languages = $2, name = $3 WHERE id = $1"
+    name = '{"fr": "Musée", "en": "Museum", "it": "Museo"}'
+    await shop.owner.execute(change, shop.tenant, known.strip("{}").split(","), name)
     shop.resources.establishments.forget(shop.tenant)
-    for language in ("en", "fr"):
-        customer = msgspec.structs.replace(ADA, language=language)
-        confirm = Confirmation(payment_method="free", customer=customer)
-        await shop.hold((await shop.slot(), shop.free_id, 1), confirm=confirm)
+    customer = msgspec.structs.replace(ADA, language=reads)
+    confirm = Confirmation(payment_method="free", customer=customer)
+    await shop.hold((await shop.slot(), shop.free_id, 1), confirm=confirm)
+    (mail,) = await post.work()
+    tickets = WORDS[written].confirmed_subject.partition(" –")[0]
+    assert mail["Content-Language"] == written
+    assert mail["Subject"].startswith(named.replace("Ihre Karten", tickets))
+    assert f"&lang={written}" in text_of(mail)
+
+
+async def test_closed_visit_is_told_with_what_can_be_done(shop: Shop, post: PostOffice):
+    slot = await shop.slot()
+    order = await shop.buy((slot, shop.full_id, 2), method="stripe")
+    await shop.pay(order)
+    await shop.tell()
+    await post.work()
+    await shop.close_slots(slot)
+    await shop.jobs.notice_closures()
+    (mail,) = await post.work()
+    assert mail["Subject"] == f"Fermeture : votre visite ne peut avoir lieu – Musée ({order.reference})"
+    text = text_of(mail)
+    for sentence in ("Musée doit fermer", "choisir une autre heure ou annuler", "vous êtes remboursé", "2 × Plein"):
+        assert sentence in text
+    assert f"/orders/{order.id}?access_token=" in text
+    assert attachments_of(mail) == {}
+    await shop.jobs.notice_closures()
+    assert await post.work() == []
+
+
+async def test_closed_visit_that_was_cancelled_meanwhile_is_told_to_nobody(shop: Shop, post: PostOffice):
+    slot = await shop.slot()
+    order = await shop.buy((slot, shop.free_id, 1))
+    await post.work()
+    await shop.close_slots(slot)
+    await shop.jobs.notice_closures()
+    await post.jobs.relay()
+    await shop.desk.after_sales.cancel(shop.staff, await shop.read(order), Cancellation(), key())
+    (mail,) = await post.work()
+    assert mail["Subject"].startswith("Annulation")
+    assert ("visit_closed", "dropped", "no_valid_tickets") in await post.states()
+
+
+async def test_one_address_gets_ten_mails_an_hour_and_thirty_a_day(shop: Shop, post: PostOffice):
+    slot = await shop.slot(100)
+    for _ in range(32):
+        await shop.buy((slot, shop.free_id, 1))
+    other = await shop.hold(
+        (slot, shop.free_id, 1),
+        confirm=Confirmation("free", Customer(name="Grace Hopper", email="grace@example.org")),
+    )
     mails = await post.work()
-    assert sorted(mail["Content-Language"] for mail in mails) == ["en", "it"]
-    assert sorted(mail["Subject"].split(" –")[0] for mail in mails) == ["I suoi biglietti", "Your tickets"]
+    assert sorted(bare(mail["To"]) for mail in mails) == [ADA.email] * 10 + ["grace@example.org"]
+    confirmed = [row for row in await post.rows() if row["kind"] == "order_confirmed"]
+    told = Counter((row["state"], row["last_error"]) for row in confirmed)
+    assert told == {("sent", ""): 11, ("queued", ""): 20, ("dropped", "too_many_to_address"): 2}
+    first = next(row for row in confirmed if row["state"] == "sent" and row["order_id"] != other.id)
+    again = partial(request_message, establishment_id=shop.tenant, order_id=first["order_id"], now=shop.clock.now())
+    with pytest.raises(TooManyMessages):
+        await shop.database.write(shop.tenant, again)
+    shop.clock.advance(hours=1, minutes=1)
+    assert len(await post.work()) == 20
+
+
+async def test_orders_of_the_establishment_s_own_desk_are_not_counted(shop: Shop, post: PostOffice):
+    slot = await shop.slot(100)
+    wanted = order((slot, shop.free_id, 1), channel="desk", confirm=Confirmation("free", ADA))
+    for _ in range(12):
+        await shop.desk.create(shop.staff, wanted, None)
+    assert len(await post.work()) == 12
+
+
+async def test_messages_are_forgotten_after_four_hundred_days_unless_they_wait(shop: Shop, post: PostOffice):
+    await bought(shop)
+    await post.work()
+    shop.clock.advance(days=399)
+    await post.jobs.forget()
+    assert len(await post.rows()) == 2
+    shop.clock.advance(days=2)
+    await post.jobs.forget()
+    assert [(row["kind"], row["state"]) for row in await post.rows()] == [("visit_reminder", "queued")]

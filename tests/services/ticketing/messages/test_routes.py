@@ -137,3 +137,38 @@ async def test_link_that_we_did_not_make_is_not_found(shop: Shop, post: PostOffi
     for token in (good[:-1], good[:-1] + ("0" if good[-1] != "0" else "1"), strangers, gone, "x", good + "é"):
         for method in ("GET", "POST"):
             assert (await api.ask(method, f"/reminder-refusals/{token}", shop.visitor)).status_code == 404
+
+
+async def test_staff_resend_a_mail_to_the_address_that_the_order_has_now(shop: Shop, post: PostOffice, api: Api):
+    # What other tests have left.
+    await post.work()
+    order = await shop.buy((await shop.slot(), shop.free_id, 1))
+    (first,) = await post.work()
+    listed = (await api.ask("GET", f"/messages?order={order.id}", reader(shop))).json()["items"]
+    sent, waiting = (next(one for one in listed if one["state"] == state) for state in ("sent", "queued"))
+    await shop.owner.execute("UPDATE ticketing.orders SET customer_email = 'right@example.org' WHERE id = $1", order.id)
+
+    again = await api.ask("POST", f"/messages/{sent['id']}/resend", reader(shop), headers={"idempotency-key": "one"})
+    assert again.status_code == 201
+    made = again.json()
+    assert (made["kind"], made["recipient"], made["state"]) == ("order_confirmed", "right@example.org", "queued")
+    same = await api.ask("POST", f"/messages/{sent['id']}/resend", reader(shop), headers={"idempotency-key": "one"})
+    assert same.json() == made
+    (mail,) = await post.work()
+    assert (mail["To"], mail["Subject"]) == ("right@example.org", first["Subject"])
+
+    early = await api.ask("POST", f"/messages/{waiting['id']}/resend", reader(shop))
+    assert (early.status_code, early.json()["code"]) == (409, "message_waiting")
+    unknown = await api.ask("POST", f"/messages/{uuid4()}/resend", reader(shop))
+    assert unknown.status_code == 404
+
+
+async def test_resending_ends_after_ten_in_an_hour(shop: Shop, post: PostOffice, api: Api):
+    order = await shop.buy((await shop.slot(), shop.free_id, 1))
+    await post.work()
+    (sent,) = (await api.ask("GET", f"/messages?order={order.id}&state=sent", reader(shop))).json()["items"]
+    path = f"/messages/{sent['id']}/resend"
+    statuses = [(await api.ask("POST", path, reader(shop))).status_code for _ in range(11)]
+    assert statuses == [201] * 10 + [429]
+    shop.clock.advance(hours=1, minutes=1)
+    assert (await api.ask("POST", path, reader(shop))).status_code == 201

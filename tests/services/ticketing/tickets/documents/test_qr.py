@@ -9,7 +9,7 @@ from PIL import Image
 from services.ticketing.tickets.code import verify
 from services.ticketing.tickets.documents import qr
 from services.ticketing.tickets.documents.document import TicketDocument
-from tests.services.ticketing.tickets.documents.conftest import KEY, PAYLOAD
+from tests.services.ticketing.tickets.conftest import KEY, PAYLOAD
 
 SVG = "{http://www.w3.org/2000/svg}"
 

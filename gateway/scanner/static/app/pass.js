@@ -1,0 +1,102 @@
+// What the entry pass says: keys, slots, offers and rules in memory, tickets in storage. It grows by deltas.
+
+import { publicKey } from "./code.js";
+
+const STATIC_PARTS = ["establishment", "keys", "gates", "devices", "gauges", "offers", "tariffs", "slots"];
+const PREFIX = "pass:";
+
+export class EntryPass {
+  constructor(store) {
+    this.store = store;
+    this.clear();
+  }
+
+  clear() {
+    this.days = new Map();
+    this.merge();
+    this.keys = new Map();
+    this.keyTexts = "";
+  }
+
+  // What was kept from before, of this venue.
+  async load(venueId, dates) {
+    this.clear();
+    for (const date of dates) {
+      const day = await this.store.get(named(venueId, date));
+      if (day) this.days.set(date, day);
+    }
+    await this.refresh();
+  }
+
+  get isUsable() {
+    return this.days.size > 0;
+  }
+
+  // When everything was last asked for, in milliseconds of this phone; 0 before.
+  get pulledMs() {
+    const days = [...this.days.values()];
+    return days.length ? Math.min(...days.map((day) => day.pulled_ms ?? 0)) : 0;
+  }
+
+  cursor(date) {
+    return this.days.get(date)?.cursor ?? null;
+  }
+
+  // One page of an answer. `pulledMs`: when the first page of this pull was asked for.
+  async apply(venueId, date, page, pulledMs) {
+    const day = { ...this.days.get(date), cursor: page.cursor };
+    if (!page.more) day.pulled_ms = pulledMs;
+    for (const part of STATIC_PARTS) if (page[part]) day[part] = merged(part, day[part], page[part]);
+    await this.store.write(["meta", "tickets"], ({ meta, tickets }) => {
+      for (const ticket of page.tickets) tickets.put({ ...ticket, date });
+      meta.put(day, named(venueId, date));
+    });
+    this.days.set(date, day);
+    await this.refresh();
+  }
+
+  // The next pull of this day starts anew.
+  loseCursor(date) {
+    const day = this.days.get(date);
+    if (day) this.days.set(date, { ...day, cursor: null });
+  }
+
+  // Days that are over are forgotten.
+  keepOnly(dates) {
+    for (const date of this.days.keys()) if (!dates.includes(date)) this.days.delete(date);
+    this.merge();
+  }
+
+  async refresh() {
+    this.merge();
+    const texts = JSON.stringify(this.keyList);
+    if (texts === this.keyTexts) return;
+    const imported = this.keyList.map(async (key) => [key.key_id, await publicKey(key.public_key)]);
+    this.keys = new Map(await Promise.all(imported));
+    this.keyTexts = texts;
+  }
+
+  merge() {
+    // Of two days that say different things, the later one is right.
+    const days = [...this.days].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, day]) => day);
+    const all = (part) => new Map(days.flatMap((day) => day[part] ?? []).map((one) => [one.id, one]));
+    this.establishment = days.at(-1)?.establishment ?? null;
+    this.keyList = days.at(-1)?.keys ?? [];
+    this.gates = all("gates");
+    this.devices = all("devices");
+    this.gauges = all("gauges");
+    this.offers = all("offers");
+    this.tariffs = all("tariffs");
+    this.slots = all("slots");
+  }
+}
+
+// Slots and gauges come when their counts change, one by one; everything else comes whole.
+function merged(part, before, told) {
+  if (part !== "slots" && part !== "gauges") return told;
+  return [...new Map([...(before ?? []), ...told].map((one) => [one.id, one])).values()];
+}
+
+function named(venueId, date) {
+  return `${PREFIX}${venueId}:${date}`;
+}

@@ -1,0 +1,205 @@
+// Keeps phone and servers of one mind: what was decided here goes up, what others did comes down. Every step may be
+// repeated: scans and undos are known by ids made here.
+
+import { dates } from "./clock.js";
+import { isRevoked, Revoked } from "./judge.js";
+import { Away } from "./servers.js";
+import { answered } from "./store.js";
+
+const PAUSE_MS = 3000;
+const STATUS_EVERY_MS = 60_000;
+const BATCH = 200;
+const PULL_PATIENCE_MS = 15_000;
+const PUSH_PATIENCE_MS = 30_000;
+const KEPT_MS = 2 * 24 * 3600 * 1000;
+// A pass of a great day comes in pages; more than these would be a server that turns in circles.
+const MAX_PAGES = 500;
+
+class Refused extends Error {}
+
+export class Sync {
+  // `changed` is called after each round, `revoked` once.
+  constructor({ store, servers, pass, tally, clock, place, version, changed, revoked }) {
+    Object.assign(this, { store, servers, pass, tally, clock, place, version, changed, revoked });
+    this.pending = 0;
+    this.conflicts = 0;
+    this.told = { at: -Infinity, pending: -1 };
+    this.isStopped = true;
+  }
+
+  get isOnline() {
+    return !this.servers.areAllAway;
+  }
+
+  async start() {
+    this.isStopped = false;
+    const { scans } = await this.store.unsettled();
+    scans.forEach((scan) => this.tally.add(scan));
+    this.pending = await this.store.pendingCount();
+    this.conflicts = (await this.store.conflicts()).length;
+    this.run();
+  }
+
+  stop() {
+    this.isStopped = true;
+    this.poke();
+  }
+
+  // The next round begins now.
+  poke() {
+    this.wake?.();
+  }
+
+  async run() {
+    while (!this.isStopped) {
+      try {
+        await this.round();
+      } catch (error) {
+        if (error instanceof Revoked) {
+          this.isStopped = true;
+          await this.revoked();
+          return;
+        }
+        if (!(error instanceof Away)) console.warn("sync", error);
+      }
+      if (this.isStopped) return;
+      this.changed();
+      await this.pause();
+    }
+  }
+
+  pause() {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, PAUSE_MS);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async round() {
+    await this.push();
+    await this.pull();
+    await this.tell();
+  }
+
+  async push() {
+    for (;;) {
+      const { scans, undos } = await this.outbox();
+      if (!scans.length && !undos.length) return;
+      const body = { sent_at: this.clock.iso(), scans: scans.map(uploaded), undos: undos.map(uploadedUndo) };
+      const answer = await this.ask("POST", "/scans/batch", body, PUSH_PATIENCE_MS);
+      const settled = await this.settle(scans, undos, answer);
+      this.changed();
+      // A server that acknowledges nothing will not be asked again at once.
+      if (!settled) return;
+    }
+  }
+
+  async outbox() {
+    const { id } = this.place().device.establishment;
+    const found = await this.store.unsettled(BATCH);
+    this.pending = await this.store.pendingCount();
+    const own = (one) => one.establishment_id === id;
+    return { scans: found.scans.filter(own), undos: found.undos.filter(own) };
+  }
+
+  // How many were acknowledged.
+  async settle(scans, undos, answer) {
+    const settledMs = Date.now();
+    const saidOf = (list) => new Map((list ?? []).map((one) => [one.id, one]));
+    const saidScans = saidOf(answer.scans);
+    const saidUndos = saidOf(answer.undos);
+    let count = 0;
+    await this.store.write(["scans", "undos", "conflicts"], async (stores) => {
+      for (const sent of scans.filter((one) => saidScans.has(one.id))) {
+        count += 1;
+        const said = saidScans.get(sent.id);
+        // Undone while it was on its way: what storage has now is what counts.
+        const scan = (await answered(stores.scans.get(sent.id))) ?? sent;
+        stores.scans.put({ ...scan, code: null, state: "settled", settled_ms: settledMs });
+        this.tally.settle(scan.id, settledMs);
+        const conflict = said.conflict ?? disagreement(scan, said);
+        if (conflict) stores.conflicts.put({ scan_id: scan.id, ...conflict, scan: { at: scan.scanned_at, gate_id: scan.gate_id, is_here: true } });
+      }
+      for (const undo of undos.filter((one) => saidUndos.has(one.id))) {
+        count += 1;
+        stores.undos.put({ ...undo, state: "settled" });
+        const scan = await answered(stores.scans.get(undo.scan_id));
+        if (scan) stores.scans.put({ ...scan, undo_settled_ms: settledMs });
+      }
+    });
+    this.pending = await this.store.pendingCount();
+    this.conflicts = (await this.store.conflicts()).length;
+    return count;
+  }
+
+  async pull() {
+    const { device, gate } = this.place();
+    const days = dates(this.clock.now(), device.establishment.timezone);
+    for (const date of days) await this.pullDay(gate, date);
+    this.tally.pulled(this.pass.pulledMs);
+    if (String(days) !== this.tidied) {
+      this.pass.keepOnly(days);
+      await this.store.tidy(days, new Date(this.clock.now() - KEPT_MS).toISOString());
+      this.tidied = String(days);
+    }
+  }
+
+  async pullDay(gate, date) {
+    const pulledMs = Date.now();
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const query = new URLSearchParams({ gate_id: gate.id, date });
+      const cursor = this.pass.cursor(date);
+      if (cursor !== null) query.set("cursor", cursor);
+      const sentMs = Date.now();
+      const answer = await this.ask("GET", `/entry-pass?${query}`, undefined, PULL_PATIENCE_MS).catch((error) => {
+        // The instance went back to a backup, or the day has other bounds now.
+        if (error instanceof Refused && cursor !== null) this.pass.loseCursor(date);
+        throw error;
+      });
+      if (answer.server_time) this.clock.learn(answer.server_time, sentMs, Date.now());
+      await this.pass.apply(gate.venue_id, date, answer, pulledMs);
+      if (!answer.more) return;
+    }
+  }
+
+  async tell() {
+    const now = performance.now();
+    const isDue = now - this.told.at > STATUS_EVERY_MS || this.told.pending !== this.pending;
+    if (!isDue) return;
+    this.told = { at: now, pending: this.pending };
+    const battery = await navigator.getBattery?.().catch(() => null);
+    const status = { pending_uploads: this.pending, app_version: this.version };
+    if (battery) status.battery_percent = Math.round(battery.level * 100);
+    await this.ask("PUT", "/devices/self/status", status, PULL_PATIENCE_MS);
+    await this.store.set("clock", this.clock.offsetMs);
+  }
+
+  // The body of a good answer. Throws `Away` and `Revoked`.
+  async ask(method, path, body, patience) {
+    const { slug } = this.place().device.establishment;
+    const answer = await this.servers.ask(method, `/v1/establishments/${slug}${path}`, body, { patience, isProbe: true });
+    if (isRevoked(answer)) throw new Revoked();
+    if (answer.status >= 400) throw new Refused(`${method} ${path}: ${answer.status} ${answer.body?.code ?? ""}`);
+    return answer.body ?? {};
+  }
+}
+
+function uploaded({ id, code, gate_id, scanned_at, direction, outcome, reason, override_reason }) {
+  const scan = { id, code, gate_id, scanned_at, direction, outcome };
+  if (reason) scan.reason = reason;
+  if (override_reason) scan.override_reason = override_reason;
+  return scan;
+}
+
+function uploadedUndo({ id, scan_id, reason, undone_at }) {
+  return { id, scan_id, reason, undone_at };
+}
+
+// A server had answered this scan before, but its answer never arrived; or it cannot record it at all.
+function disagreement(scan, said) {
+  if (said.outcome === "invalid") return { kind: "invalid", earlier: null };
+  return scan.outcome === "admitted" && said.outcome === "refused" ? { kind: said.reason, earlier: null } : null;
+}

@@ -1,0 +1,357 @@
+"""One batch under the lock: what each scan is answered, and the rows that pile up. No database here."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from services.kit.errors import Conflict, Invalid, NotFound
+from services.ticketing.entry.locked import Bearings, KnownScan, Locked, LockedOffer, Passed
+from services.ticketing.entry.page import Page, local_day, recorded
+from services.ticketing.entry.requests import AskedScan, AskedUndo, ReadCode
+from services.ticketing.entry.rules import (
+    Effect,
+    Passage,
+    Reason,
+    TicketFacts,
+    Verdict,
+    after,
+    decide,
+    fold,
+    objection,
+    refused,
+)
+from services.ticketing.entry.views import (
+    Contradicted,
+    ScanConflict,
+    ScannedTicket,
+    Undone,
+    UploadedScan,
+    scan_answer,
+)
+from services.ticketing.ledger.actions import Head, NewEvent, event_row
+
+NEXT_MOMENT: Final = timedelta(microseconds=1)
+# The event of each effect, and what it calls its moment. A conflict is told by the fold.
+EVENTS: Final[dict[Effect, tuple[str, str]]] = {
+    "admitted": ("ticket.admitted", "admitted_at"),
+    "readmitted": ("ticket.readmitted", "passed_at"),
+    "left": ("ticket.left", "passed_at"),
+}
+Row: TypeAlias = tuple[object, ...]
+
+
+class Book:
+    """`has_history`: all passages of the tickets are known, so one may come in between them."""
+
+    def __init__(self, head: Head, locked: Locked, bearings: Bearings, *, has_history: bool) -> None:
+        self._head = head
+        self._bearings = bearings
+        self._has_history = has_history
+        admitters = locked.admitters or {}
+        offers = {offer.id: offer for offer in locked.offers or ()}
+        self._tariffs = {tariff.id: tariff for tariff in locked.tariffs or ()}
+        self._pages = {
+            ticket.id: Page(ticket, offers[ticket.offer_id], admitters.get(ticket.id))
+            for ticket in locked.tickets or ()
+        }
+        self._by_short_code = {ticket.short_code: ticket.id for ticket in locked.tickets or ()}
+        self._parties = {(party.order_id, party.slot_id): party for party in locked.parties or ()}
+        self._venues = {gate.id: gate.venue_id for gate in locked.gates or ()}
+        self._known = {scan.id: scan for scan in locked.scans or ()}
+        self._undone = set(locked.undone or ())
+        self._undos = set(locked.undos or ())
+        self._inside = Counter({(row.gauge_id, row.day): row.inside for row in locked.occupancies or ()})
+        for passage in locked.passages or ():
+            page = self._pages[passage.ticket_id]
+            page.passages[passage.id] = passage
+            if passage.conflict_with is not None:
+                page.conflicts[passage.id] = passage.conflict_with
+        self._touched: dict[UUID, Page] = {}
+        # What is written: `entry/actions.py` knows the columns.
+        self._new_scans: list[tuple[UUID, *Row]] = []
+        self.new_undos: list[Row] = []
+        self.events: list[Row] = []
+        # By scan, for those that were recorded before this batch.
+        self._let_in: dict[UUID, tuple[datetime, Reason | None]] = {}
+        self._changed_conflicts: dict[UUID, UUID | None] = {}
+        self.moves: Counter[tuple[UUID, date]] = Counter()
+
+    def reply(self, asked: AskedScan) -> bytes | Exception:
+        """The answer as JSON. `Conflict` when the id is another scan's, `Invalid` for an unknown gate."""
+        scan = asked.scan
+        known = self._known.get(scan.id)
+        if known is not None:
+            return self._again(known, asked)
+        if scan.gate_id not in self._venues:
+            return Invalid.field("/gate_id", "There is no such gate.")
+        page = self._page(asked.code)
+        verdict = self._verdict(page, asked)
+        objected = self._objection(page, asked) if asked.decision and verdict.outcome == "admitted" else None
+        at = asked.at
+        if page is not None and verdict.outcome == "admitted":
+            at = self._pass(page, asked)
+        return self._enter(asked, verdict, page, at, objected)
+
+    def undo(self, asked: AskedUndo) -> Undone | Exception:
+        scan = self._known.get(asked.scan_id)
+        if scan is None and not asked.kept_for_later:
+            return NotFound()
+        if asked.id not in self._undos:
+            self._undos.add(asked.id)
+            self.new_undos.append((asked.id, asked.scan_id, asked.reason, asked.actor, asked.at))
+        page = self._pages.get(scan.ticket_id) if scan is not None and scan.ticket_id else None
+        if scan is not None and (page is None or asked.scan_id not in page.passages):
+            return Undone(asked.id, "not_admitted")
+        if asked.scan_id not in self._undone:
+            self._undone.add(asked.scan_id)
+            if page is not None:
+                self._fold(page)
+                self._tell("ticket.passage_undone", page, scan_id=asked.scan_id)
+        return Undone(asked.id, "undone" if scan is not None else "unknown_scan")
+
+    def fold_again(self, undone: list[UUID]) -> None:
+        """For scans of this batch that turn out to have been undone already, by an upload that came before them."""
+        for scan_id in undone:
+            for page in self._pages.values():
+                if scan_id in page.passages:
+                    self._undone.add(scan_id)
+                    self._fold(page)
+                    self._tell("ticket.passage_undone", page, scan_id=scan_id)
+
+    def uploaded(self, asked: AskedScan, reply: bytes | Exception) -> UploadedScan:
+        """A scan of an upload as it stands at the end of the batch."""
+        scan = self._known.get(asked.scan.id)
+        if isinstance(reply, Exception) or scan is None:
+            return UploadedScan(id=asked.scan.id, outcome="invalid", detail=str(reply))
+        return UploadedScan(id=scan.id, outcome=scan.outcome, reason=scan.reason, conflict=self._conflict(scan))
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._new_scans or self.new_undos or self._touched)
+
+    @property
+    def passages(self) -> list[UUID]:
+        """Those that were recorded without knowing whether they are undone."""
+        if self._has_history:
+            return []
+        return [scan_id for page in self._touched.values() for scan_id in page.passages]
+
+    def touched(self) -> Iterator[Row]:
+        for ticket_id, page in self._touched.items():
+            facts = page.facts
+            yield (
+                ticket_id,
+                facts.entries,
+                facts.inside,
+                facts.admitted_at,
+                facts.admitted_gate_id,
+                facts.passed_at,
+            )
+
+    def corrected(self) -> Iterator[Row]:
+        """Scans recorded earlier that are seen with other eyes now."""
+        new = {row[0] for row in self._new_scans}
+        for scan_id in (self._changed_conflicts.keys() | self._let_in.keys()) - new:
+            at, objected = self._let_in.get(scan_id, (None, None))
+            yield scan_id, self._changed_conflicts.get(scan_id), scan_id in self._let_in, at, objected
+
+    def position(self) -> tuple[int, bytes, int]:
+        return self._head.position()
+
+    def new_scans(self) -> list[Row]:
+        return [(*row, self._changed_conflicts.get(row[0])) for row in self._new_scans]
+
+    def _page(self, code: ReadCode) -> Page | None:
+        if code.refusal is not None:
+            return None
+        ticket_id = code.ticket_id or self._by_short_code.get(code.short_code or "")
+        return self._pages.get(ticket_id) if ticket_id else None
+
+    def _verdict(self, page: Page | None, asked: AskedScan) -> Verdict:
+        if asked.decision is not None:
+            return Verdict(asked.decision.outcome, asked.decision.reason)
+        if page is None:
+            return refused(asked.code.refusal or "unknown_ticket")
+        verdict = decide(page.facts, self._passage(page, asked))
+        if verdict.earlier is None:
+            return verdict
+        gate, device = self._bearings.gate(verdict.earlier.gate_id), self._bearings.device(page.admitted_by)
+        return replace(verdict, earlier=replace(verdict.earlier, gate=gate, device=device))
+
+    def _objection(self, page: Page | None, asked: AskedScan) -> Reason | None:
+        if page is None:
+            return asked.code.refusal or "unknown_ticket"
+        facts, cancelled_at = page.facts, page.row.cancelled_at
+        if cancelled_at is not None and cancelled_at > asked.at:
+            facts = replace(facts, status="valid")
+        return objection(facts, self._passage(page, asked))
+
+    def _passage(self, page: Page, asked: AskedScan) -> Passage:
+        scan = asked.scan
+        return Passage(
+            gate_id=scan.gate_id,
+            venue_id=self._venues[scan.gate_id],
+            device_gate_ids=asked.device_gate_ids,
+            at=asked.at,
+            direction=scan.direction,
+            revision=asked.code.revision,
+            # What a gauge held when a scanner decided, nobody knows.
+            full=asked.decision is None and self._is_full(page, asked.at),
+            override_reason=scan.override_reason,
+        )
+
+    def _is_full(self, page: Page, at: datetime) -> bool:
+        return any(
+            self._inside[gauge_id, local_day(page.offer, at)] >= self._bearings.max_inside[gauge_id]
+            for gauge_id in page.offer.gauge_ids
+            if gauge_id in self._bearings.max_inside
+        )
+
+    def _pass(self, page: Page, asked: AskedScan) -> datetime:
+        """Records a passage; returns its place in the order of passages."""
+        scan, at, passed_at = asked.scan, asked.at, page.facts.passed_at
+        if asked.decision is None and passed_at is not None and at <= passed_at:
+            # Decided in the knowledge of all the others, so it follows them.
+            at = passed_at + NEXT_MOMENT
+        passage = Passed(scan.id, page.row.id, at, scan.gate_id, scan.direction, asked.actor)
+        page.passages[scan.id] = passage
+        if self._has_history:
+            effect = self._fold(page).get(scan.id)
+        else:
+            first = page.facts.admitted_at
+            facts, effect = after(page.facts, recorded(passage))
+            self._put(page, facts)
+            if first is None:
+                page.admitted_by = asked.actor
+        if effect in EVENTS:
+            type_, moment = EVENTS[effect]
+            self._tell(type_, page, scan_id=scan.id, gate_id=scan.gate_id, **{moment: at})
+        return at
+
+    def _fold(self, page: Page) -> dict[UUID, Effect]:
+        """All passages anew. Returns what each of them did."""
+        live = [recorded(passage) for passage in page.passages.values() if passage.id not in self._undone]
+        rules = page.offer.entry
+        folded = fold(live, entries_allowed=rules.entries, re_entry=rules.re_entry)
+        now = folded.facts
+        self._put(
+            page,
+            replace(
+                page.facts,
+                entries=now.entries,
+                inside=now.inside,
+                admitted_at=now.admitted_at,
+                admitted_gate_id=now.admitted_gate_id,
+                passed_at=now.passed_at,
+            ),
+        )
+        for scan_id in page.conflicts.keys() | folded.conflicts.keys():
+            earlier = folded.conflicts.get(scan_id)
+            if earlier == page.conflicts.get(scan_id):
+                continue
+            self._changed_conflicts[scan_id] = earlier
+            if earlier is not None:
+                gate_id = page.passages[scan_id].gate_id
+                self._tell("ticket.conflict_found", page, scan_id=scan_id, gate_id=gate_id, earlier_scan_id=earlier)
+        page.conflicts = folded.conflicts
+        return folded.effects
+
+    def _put(self, page: Page, facts: TicketFacts) -> None:
+        before = page.facts
+        for change, side in ((-1, before), (1, facts)):
+            if side.inside and side.passed_at is not None:
+                self._count(page.offer, side.passed_at, change)
+        party = self._parties.get((page.row.order_id, page.row.slot_id))
+        if party is not None:
+            party.admitted += (facts.admitted_at is not None) - (before.admitted_at is not None)
+        page.facts = facts
+        self._touched[page.row.id] = page
+
+    def _count(self, offer: LockedOffer, at: datetime, change: int) -> None:
+        for gauge_id in offer.gauge_ids:
+            if gauge_id in self._bearings.max_inside:
+                place = (gauge_id, local_day(offer, at))
+                self._inside[place] += change
+                self.moves[place] += change
+
+    def _tell(self, type_: str, page: Page, **more: object) -> None:
+        row = page.row
+        payload = {"number": row.number, "slot_id": row.slot_id, "tariff_id": row.tariff_id, **more}
+        self.events.append(event_row(self._head.chain(NewEvent(type_, f"ticket:{row.id}", payload))))
+
+    def _enter(
+        self, asked: AskedScan, verdict: Verdict, page: Page | None, at: datetime, objected: Reason | None
+    ) -> bytes:
+        scan, earlier = asked.scan, verdict.earlier
+        ticket_id = page.row.id if page else None
+        answer = msgspec.json.encode(scan_answer(scan.id, verdict, self._scanned(page) if page else None))
+        code_hash = asked.code_hash
+        self._new_scans.append(
+            (
+                scan.id,
+                ticket_id,
+                scan.gate_id,
+                asked.actor,
+                scan.direction,
+                scan.offline,
+                verdict.outcome,
+                verdict.reason,
+                earlier.at if earlier else None,
+                earlier.gate_id if earlier else None,
+                scan.scanned_at,
+                code_hash,
+                answer.decode(),
+                at,
+                "device" if asked.decision else "server",
+                scan.override_reason,
+                objected,
+            )
+        )
+        self._known[scan.id] = KnownScan(
+            scan.id,
+            code_hash.hex(),
+            ticket_id,
+            scan.gate_id,
+            scan.direction,
+            verdict.outcome,
+            verdict.reason,
+            objected,
+            answer.decode(),
+        )
+        return answer
+
+    def _again(self, known: KnownScan, asked: AskedScan) -> bytes | Exception:
+        """The first answer. When and by whom it is sent again makes no difference, nor that it was offline by then.
+
+        But who was let in by a scanner that did not get our refusal is inside.
+        """
+        scan = asked.scan
+        if (known.code_hash, known.gate_id, known.direction) != (asked.code_hash.hex(), scan.gate_id, scan.direction):
+            return Conflict("This id belongs to another scan: use a new one.")
+        let_in = asked.decision is not None and asked.decision.outcome == "admitted"
+        if let_in and known.outcome == "refused":
+            page = self._pages.get(known.ticket_id) if known.ticket_id else None
+            objected = self._objection(page, asked)
+            if page is not None:
+                self._pass(page, asked)
+            self._let_in[scan.id] = (asked.at, objected)
+            self._known[scan.id] = replace(known, outcome="admitted", reason=None, objection=objected)
+        return known.answer.encode()
+
+    def _conflict(self, scan: KnownScan) -> ScanConflict | None:
+        page = self._pages.get(scan.ticket_id) if scan.ticket_id else None
+        earlier = page.passages.get(page.conflicts[scan.id]) if page and scan.id in page.conflicts else None
+        if earlier is not None:
+            gate, device = self._bearings.gate(earlier.gate_id), self._bearings.device(earlier.actor)
+            contradicted = Contradicted(earlier.id, earlier.at, earlier.gate_id, gate, device)
+            return ScanConflict("already_admitted", contradicted)
+        return ScanConflict(scan.objection, None) if scan.objection else None
+
+    def _scanned(self, page: Page) -> ScannedTicket:
+        row = page.row
+        return page.scanned(self._tariffs[row.tariff_id], self._parties.get((row.order_id, row.slot_id)))
