@@ -42,8 +42,6 @@ _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 _NO_DIGIT: Final = 255
 _DIGITS: Final = bytes(_ALPHABET.find(chr(letter)) % 256 for letter in range(256))
 _LETTERS: Final = [_ALPHABET[value % 45] + _ALPHABET[value // 45] for value in range(45 * 45)]
-# What each two bytes are written as. Four megabytes, so that writing a code costs little beside signing it.
-_TRIPLES: Final = [_LETTERS[pair % 2025] + _ALPHABET[pair // 2025] for pair in range(1 << 16)]
 CODE_CHARACTERS: Final = len(PREFIX) + 3 * 70 + 2
 
 # Digits and capitals without 0 and O, 1 and I and L. U is out too: by hand it is a V, and most coarse words need it.
@@ -181,7 +179,9 @@ def _signing_key_context(establishment_id: UUID, key_id: int) -> bytes:
 
 
 def _base45(plain: bytes) -> str:
-    return "".join(map(_TRIPLES.__getitem__, _CODE_PAIRS.unpack_from(plain))) + _LETTERS[plain[-1]]
+    """Two letters at a time: with the usual loop, writing a code would cost as much as signing it."""
+    text = [_LETTERS[pair % 2025] + _ALPHABET[pair // 2025] for pair in _CODE_PAIRS.unpack_from(plain)]
+    return "".join(text) + _LETTERS[plain[-1]]
 
 
 def _from_base45(text: str) -> bytes:
