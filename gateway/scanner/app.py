@@ -17,8 +17,9 @@ ROUTE = "/scanner"
 IMMUTABLE: Headers = ((b"cache-control", b"public, max-age=31536000, immutable"), (b"vary", b"accept-encoding"))
 # The page and the worker are asked for again each time: they name everything else.
 FRESH: Headers = ((b"cache-control", b"no-cache"), (b"vary", b"accept-encoding"))
+# `https:` because a hub in the house may have any address (`static/app/hub.js`).
 PAGE_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'; "
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' https:; worker-src 'self'; "
     b"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 PAGE_HEADERS: Headers = (

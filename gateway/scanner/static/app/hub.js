@@ -7,6 +7,25 @@ const QUESTION = "parvis hub v1";
 const ANSWER = "parvis hub answer v1";
 const LINK = "#hub=";
 
+// A moment on the network of a house; longer, and it is not there.
+const PATIENCE_MS = 400;
+
+export function isHubLink(text) {
+  return text.includes(LINK);
+}
+
+// A server as `Servers` takes it. `devices` gives those of the entry pass, by id.
+export function hub(origin, { privateKey, deviceId, devices }) {
+  return {
+    origin,
+    patience: PATIENCE_MS,
+    question: async (method, path, body) => {
+      const { signature, headers } = await question(privateKey, deviceId, method, path, body);
+      return { headers, isGenuine: (response, bytes) => isGenuine(signature, response, bytes, devices()) };
+    },
+  };
+}
+
 // The origin in what was typed, or in the QR that the hub shows (`…/scanner#hub=https://192.168.1.10:8443`); null for
 // anything that a page like this one could not ask.
 export function hubAddress(text, page = globalThis.location) {

@@ -8,6 +8,7 @@ import { Judge, NothingKnown, Revoked } from "./judge.js";
 import { Pairing } from "./pairing.js";
 import { EntryPass } from "./pass.js";
 import { Camera, CameraRefused, listenToWedge } from "./reader.js";
+import { hub, hubAddress, isHubLink } from "./hub.js";
 import { instance, Servers } from "./servers.js";
 import { Sheets } from "./sheets.js";
 import { Signals, Wakefulness } from "./signals.js";
@@ -50,6 +51,7 @@ class App {
     this.pairing = new Pairing(this, (device) => this.work(device));
     this.listen();
     const device = await this.store.get("device");
+    if (device && isHubLink(location.hash)) await this.rememberHub(location.hash);
     await (device ? this.work(device) : this.pairing.open());
   }
 
@@ -99,9 +101,8 @@ class App {
   async work(device) {
     this.device = device;
     this.clock = new Clock((await this.store.get("clock")) ?? 0);
-    // Asked in this order; a hub in the house comes second.
-    this.servers = new Servers([instance(location.origin, device.device_token)]);
     this.pass = new EntryPass(this.store);
+    this.servers = new Servers(await this.serversOf(device));
     this.tally = new Tally();
     const place = () => ({ gate: this.gate, device: this.device });
     const parts = { store: this.store, servers: this.servers, pass: this.pass, tally: this.tally, clock: this.clock, place };
@@ -117,6 +118,31 @@ class App {
     this.refresh();
     await Promise.all([this.sync.start(), this.openCamera(), this.wakefulness.keep()]);
     this.refresh();
+  }
+
+  // Asked in this order. Where there is a hub in the house, nobody waits long for the instance.
+  async serversOf(device) {
+    const [origin, keys] = await Promise.all([this.store.get("hub"), this.store.get("keys")]);
+    if (!origin || !keys) return [instance(location.origin, device.device_token)];
+    const known = { privateKey: keys.privateKey, deviceId: device.device_id, devices: () => this.pass.devices };
+    const house = hub(origin, known);
+    return [instance(location.origin, device.device_token, { patience: house.patience }), house];
+  }
+
+  // From the QR that the hub shows. False when it is no address that this page could ask.
+  async rememberHub(text) {
+    const origin = hubAddress(text);
+    if (location.hash) history.replaceState(null, "", location.pathname);
+    if (!origin) return false;
+    await this.store.set("hub", origin);
+    return true;
+  }
+
+  // While this phone scans.
+  async useHub(text) {
+    const isKept = await this.rememberHub(text);
+    announce(this.words.say(isKept ? "hub_kept" : "hub_wrong"));
+    if (isKept) location.reload();
   }
 
   loadPass() {
@@ -154,13 +180,18 @@ class App {
 
   async judgeOne(text, at, { direction, overrideReason = null }) {
     if (!this.isWorking) return;
+    if (isHubLink(text)) return this.useHub(text);
     try {
       const scan = await this.judge.judge(text, { direction, overrideReason });
       this.showVerdict(scan, { isNew: true, code: text });
       performance.measure("verdict", { start: at, end: performance.now(), detail: { outcome: scan.outcome, reason: scan.reason, alone: scan.view.is_alone } });
     } catch (error) {
       if (error instanceof Revoked) return this.forget(this.words.say("revoked"));
-      if (error instanceof NothingKnown) return this.refresh();
+      if (error instanceof NothingKnown) {
+        this.signals.give("refused");
+        announce(this.words.say("no_list"));
+        return this.refresh();
+      }
       console.warn("scan", error);
       this.trouble("storage_failed", () => show("ready"));
       this.signals.give("refused");
@@ -254,8 +285,8 @@ class App {
     if (!this.isWorking) return;
     const { words, sync } = this;
     $("gate-name").textContent = words.said(this.gate.name);
-    $("link").dataset.link = sync.isOnline ? "online" : "alone";
-    $("link-state").textContent = words.say(sync.isOnline ? "online" : "alone");
+    $("link").dataset.link = sync.link;
+    $("link-state").textContent = words.say(sync.link);
     $("link-pending").textContent = sync.pending ? words.say("to_send", { n: sync.pending }) : "";
     const warning = this.warning();
     $("warning").textContent = warning;

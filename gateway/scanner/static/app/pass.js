@@ -38,13 +38,15 @@ export class EntryPass {
     return days.length ? Math.min(...days.map((day) => day.pulled_ms ?? 0)) : 0;
   }
 
-  cursor(date) {
-    return this.days.get(date)?.cursor ?? null;
+  // Each server has cursors of its own.
+  cursor(date, origin) {
+    return this.days.get(date)?.cursors?.[origin] ?? null;
   }
 
-  // One page of an answer. `pulledMs`: when the first page of this pull was asked for.
-  async apply(venueId, date, page, pulledMs) {
-    const day = { ...this.days.get(date), cursor: page.cursor };
+  // One page of an answer of `origin`. `pulledMs`: when the first page of this pull was asked for.
+  async apply({ venueId, date, origin }, page, pulledMs) {
+    const before = this.days.get(date);
+    const day = { ...before, cursors: { ...before?.cursors, [origin]: page.cursor } };
     if (!page.more) day.pulled_ms = pulledMs;
     for (const part of STATIC_PARTS) if (page[part]) day[part] = merged(part, day[part], page[part]);
     await this.store.write(["meta", "tickets"], ({ meta, tickets }) => {
@@ -56,9 +58,9 @@ export class EntryPass {
   }
 
   // The next pull of this day starts anew.
-  loseCursor(date) {
+  loseCursor(date, origin) {
     const day = this.days.get(date);
-    if (day) this.days.set(date, { ...day, cursor: null });
+    if (day) this.days.set(date, { ...day, cursors: { ...day.cursors, [origin]: null } });
   }
 
   // Days that are over are forgotten.

@@ -6,13 +6,16 @@ const REST_MS = 4000;
 
 export class Away extends Error {}
 
-// The instance itself believes a token. A hub, which does not hold it, would be told who asks by a signature.
-export function instance(origin, token = null) {
-  return { origin, headers: async () => (token ? { authorization: `Bearer ${token}` } : {}) };
+// The instance believes a token, and is believed because of its certificate. A hub is another kind of server: it signs
+// and wants signatures (hub.js), so it has a `question` of its own.
+export function instance(origin, token = null, { patience = PATIENCE_MS } = {}) {
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  return { origin, patience, question: async () => ({ headers, isGenuine: async () => true }) };
 }
 
 export class Servers {
-  // `servers`: `{origin, headers}`, where `headers(method, path, body)` says who asks. `now` counts milliseconds.
+  // `servers`: `{origin, patience, question}`, the instance first, where `question(method, path, body)` gives the headers that say who asks, and
+  // `isGenuine(response, bytes)` for the answer. `now` counts milliseconds.
   constructor(servers, { now = () => performance.now(), fetch = (...asked) => globalThis.fetch(...asked) } = {}) {
     this.servers = servers;
     this.now = now;
@@ -24,12 +27,21 @@ export class Servers {
     return this.servers.every((server) => this.isResting(server));
   }
 
-  // `{status, body}` of the first server that is there. Throws `Away`. `isProbe`: ask those at rest too.
-  async ask(method, path, body, { patience = PATIENCE_MS, isProbe = false } = {}) {
+  get instance() {
+    return this.servers[0];
+  }
+
+  // In the house, if there is one.
+  get hub() {
+    return this.servers[1] ?? null;
+  }
+
+  // `{status, body}` of the first server `among` these that is there. Throws `Away`. `isProbe`: ask those at rest too.
+  async ask(method, path, body, { patience = null, isProbe = false, among = this.servers } = {}) {
     const text = body === undefined ? undefined : JSON.stringify(body);
-    for (const server of this.servers) {
+    for (const server of among) {
       if (this.isResting(server) && !isProbe) continue;
-      const answer = await this.askOne(server, method, path, text, patience);
+      const answer = await this.askOne(server, method, path, text, patience ?? server.patience);
       if (answer) return answer;
     }
     throw new Away();
@@ -39,8 +51,8 @@ export class Servers {
     return (this.restUntil.get(origin) ?? 0) > this.now();
   }
 
-  rest({ origin }) {
-    this.restUntil.set(origin, this.now() + REST_MS);
+  rest({ origin }, milliseconds = REST_MS) {
+    this.restUntil.set(origin, this.now() + milliseconds);
   }
 
   restAll() {
@@ -49,15 +61,17 @@ export class Servers {
 
   async askOne(server, method, path, body, patience) {
     try {
-      const headers = { accept: "application/json", ...(await server.headers(method, path, body)) };
+      const question = await server.question(method, path, body);
+      const headers = { accept: "application/json", ...question.headers };
       if (body !== undefined) headers["content-type"] = "application/json";
       const signal = AbortSignal.timeout(patience);
       const how = { method, headers, body, signal, credentials: "omit", cache: "no-store" };
       const response = await this.fetch(server.origin + path, how);
       // Too many questions or a server in trouble: as good as none.
       if (response.status >= 500 || response.status === 429) throw new Error(`status ${response.status}`);
-      const text = await response.text();
-      const answer = { status: response.status, body: text ? JSON.parse(text) : null };
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      if (!(await question.isGenuine(response, bytes))) throw new Error("not signed by who was asked");
+      const answer = { status: response.status, body: bytes.length ? JSON.parse(new TextDecoder().decode(bytes)) : null };
       this.restUntil.delete(server.origin);
       return answer;
     } catch {

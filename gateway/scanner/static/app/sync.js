@@ -7,6 +7,10 @@ import { Away } from "./servers.js";
 import { answered } from "./store.js";
 
 const PAUSE_MS = 3000;
+// With a hub instead of the instance: what others let in is known here within a second.
+const HUB_PAUSE_MS = 500;
+// Looking whether the instance is back; it rests as long, so that no visitor waits for it.
+const LOOK_MS = 5000;
 const STATUS_EVERY_MS = 60_000;
 const BATCH = 200;
 const PULL_PATIENCE_MS = 15_000;
@@ -25,10 +29,17 @@ export class Sync {
     this.conflicts = 0;
     this.told = { at: -Infinity, pending: -1 };
     this.isStopped = true;
+    this.isWithHub = false;
   }
 
   get isOnline() {
     return !this.servers.areAllAway;
+  }
+
+  // `online`, `hub` or `alone`.
+  get link() {
+    if (!this.isOnline) return "alone";
+    return this.isWithHub ? "hub" : "online";
   }
 
   async start() {
@@ -70,7 +81,7 @@ export class Sync {
 
   pause() {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, PAUSE_MS);
+      const timer = setTimeout(resolve, this.isWithHub ? HUB_PAUSE_MS : PAUSE_MS);
       this.wake = () => {
         clearTimeout(timer);
         resolve();
@@ -79,9 +90,51 @@ export class Sync {
   }
 
   async round() {
+    const { instance, hub } = this.servers;
+    if (this.isWithHub) {
+      this.look();
+      return this.roundWith(hub);
+    }
+    try {
+      await this.roundWith(instance);
+    } catch (error) {
+      if (!hub || !(error instanceof Away)) throw error;
+      this.isWithHub = true;
+      await this.roundWith(hub);
+    }
+  }
+
+  async roundWith(server) {
+    this.server = server;
     await this.push();
     await this.pull();
-    await this.tell();
+    if (server === this.servers.instance) await this.tell();
+  }
+
+  // Is the instance back? Not waited for: its silence must not keep phones from hearing of each other.
+  look() {
+    if (this.looking) return;
+    const { instance } = this.servers;
+    this.servers.rest(instance, 2 * LOOK_MS);
+    const { slug } = this.place().device.establishment;
+    const asked = this.servers.ask("PUT", `/v1/establishments/${slug}/devices/self/status`, this.status(), {
+      patience: LOOK_MS,
+      isProbe: true,
+      among: [instance],
+    });
+    this.looking = asked
+      .then(() => {
+        this.isWithHub = false;
+        this.poke();
+      })
+      .catch(() => new Promise((resolve) => setTimeout(resolve, PAUSE_MS)))
+      .finally(() => {
+        this.looking = null;
+      });
+  }
+
+  status() {
+    return { pending_uploads: this.pending, app_version: this.version };
   }
 
   async push() {
@@ -149,18 +202,19 @@ export class Sync {
 
   async pullDay(gate, date) {
     const pulledMs = Date.now();
+    const { origin } = this.server;
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const query = new URLSearchParams({ gate_id: gate.id, date });
-      const cursor = this.pass.cursor(date);
+      const cursor = this.pass.cursor(date, origin);
       if (cursor !== null) query.set("cursor", cursor);
       const sentMs = Date.now();
       const answer = await this.ask("GET", `/entry-pass?${query}`, undefined, PULL_PATIENCE_MS).catch((error) => {
         // The instance went back to a backup, or the day has other bounds now.
-        if (error instanceof Refused && cursor !== null) this.pass.loseCursor(date);
+        if (error instanceof Refused && cursor !== null) this.pass.loseCursor(date, origin);
         throw error;
       });
       if (answer.server_time) this.clock.learn(answer.server_time, sentMs, Date.now());
-      await this.pass.apply(gate.venue_id, date, answer, pulledMs);
+      await this.pass.apply({ venueId: gate.venue_id, date, origin }, answer, pulledMs);
       if (!answer.more) return;
     }
   }
@@ -171,7 +225,7 @@ export class Sync {
     if (!isDue) return;
     this.told = { at: now, pending: this.pending };
     const battery = await navigator.getBattery?.().catch(() => null);
-    const status = { pending_uploads: this.pending, app_version: this.version };
+    const status = this.status();
     if (battery) status.battery_percent = Math.round(battery.level * 100);
     await this.ask("PUT", "/devices/self/status", status, PULL_PATIENCE_MS);
     await this.store.set("clock", this.clock.offsetMs);
@@ -180,8 +234,11 @@ export class Sync {
   // The body of a good answer. Throws `Away` and `Revoked`.
   async ask(method, path, body, patience) {
     const { slug } = this.place().device.establishment;
-    const answer = await this.servers.ask(method, `/v1/establishments/${slug}${path}`, body, { patience, isProbe: true });
+    const how = { patience, isProbe: true, among: [this.server] };
+    const answer = await this.servers.ask(method, `/v1/establishments/${slug}${path}`, body, how);
     if (isRevoked(answer)) throw new Revoked();
+    // A hub that has not heard of this phone yet.
+    if (answer.status === 401) throw new Away();
     if (answer.status >= 400) throw new Refused(`${method} ${path}: ${answer.status} ${answer.body?.code ?? ""}`);
     return answer.body ?? {};
   }

@@ -63,7 +63,7 @@ function facts(scan, words, timezone) {
     [words.say("visit"), visit],
     [words.say("language"), view.offer?.language && words.languageName(view.offer.language)],
     [words.say("group"), view.group?.size > 1 && words.say("group_of", view.group)],
-    [words.say("ticket"), view.ticket && `${view.ticket.number} · ${view.ticket.short_code}`],
+    [words.say("ticket"), view.ticket && [view.ticket.number, view.ticket.short_code].filter(Boolean).join(" · ")],
     [view.entries > 1 && words.say("entry_number", { n: view.entries }), view.entries > 1 && words.time(scan.scanned_at, timezone)],
     [words.say("reason"), scan.override_reason],
     ["", view.is_alone && words.say("decided_alone")],

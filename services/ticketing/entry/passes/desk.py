@@ -101,6 +101,8 @@ class PassDesk:
         )
 
     async def _load_known(self, tenant: UUID) -> _Known:
+        # Makes the first key: a scanner without network must know it before the first ticket is sold.
+        await self._made.keyrings.get(tenant)
         keys = await self._made.database.read(tenant, lambda session: known_keys(session, tenant))
         gauges = await self._made.inventory.find_gauges(FindGauges(tenant))
         return _Known(keys, [gauge for gauge in gauges if gauge.per == "inside"])

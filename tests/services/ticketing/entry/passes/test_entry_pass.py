@@ -98,6 +98,12 @@ async def test_its_keys_verify_codes_and_only_the_code_tells_a_name(selling_muse
             open_attendee(blob, ticket_id=other.id, code=ticket.code)
 
 
+async def test_there_is_a_key_before_the_first_sale(selling_museum: Museum):
+    phone = await phone_of(selling_museum)
+    await phone.pull()
+    assert len(phone.parts["keys"]) == 1
+
+
 async def test_static_parts_come_first_and_when_they_change(selling_museum: Museum):
     museum = selling_museum
     phone = await phone_of(museum)
