@@ -19,8 +19,8 @@ IMMUTABLE: Headers = ((b"cache-control", b"public, max-age=31536000, immutable")
 FRESH: Headers = ((b"cache-control", b"no-cache"), (b"vary", b"accept-encoding"))
 # `https:` because a hub in the house may have any address (`static/app/hub.js`).
 PAGE_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' https:; worker-src 'self'; "
-    b"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' https:; "
+    b"worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 PAGE_HEADERS: Headers = (
     (b"content-security-policy", PAGE_POLICY),

@@ -7,8 +7,10 @@ const QUESTION = "parvis hub v1";
 const ANSWER = "parvis hub answer v1";
 const LINK = "#hub=";
 
-// A moment on the network of a house; longer, and it is not there.
-const PATIENCE_MS = 400;
+// With a hub in the house, the instance has so long to answer a scan; the hub has longer, because a phone that decides
+// alone while the others ask the hub lets copies in.
+export const INSTANCE_PATIENCE_MS = 400;
+const PATIENCE_MS = 1500;
 
 export function isHubLink(text) {
   return text.includes(LINK);

@@ -8,7 +8,7 @@ import { Judge, NothingKnown, Revoked } from "./judge.js";
 import { Pairing } from "./pairing.js";
 import { EntryPass } from "./pass.js";
 import { Camera, CameraRefused, listenToWedge } from "./reader.js";
-import { hub, hubAddress, isHubLink } from "./hub.js";
+import { hub, hubAddress, INSTANCE_PATIENCE_MS, isHubLink } from "./hub.js";
 import { instance, Servers } from "./servers.js";
 import { Sheets } from "./sheets.js";
 import { Signals, Wakefulness } from "./signals.js";
@@ -125,8 +125,7 @@ class App {
     const [origin, keys] = await Promise.all([this.store.get("hub"), this.store.get("keys")]);
     if (!origin || !keys) return [instance(location.origin, device.device_token)];
     const known = { privateKey: keys.privateKey, deviceId: device.device_id, devices: () => this.pass.devices };
-    const house = hub(origin, known);
-    return [instance(location.origin, device.device_token, { patience: house.patience }), house];
+    return [instance(location.origin, device.device_token, { patience: INSTANCE_PATIENCE_MS }), hub(origin, known)];
   }
 
   // From the QR that the hub shows. False when it is no address that this page could ask.

@@ -1,5 +1,7 @@
 // Where codes come from: the camera, and readers that act as a keyboard.
 
+import { PREFIX } from "./code.js";
+
 const MAX_SIDE = 720;
 const PAUSE_MS = 60;
 // The same code is read once, until it was out of sight for so long.
@@ -111,6 +113,8 @@ async function detector(decoderUrl) {
 }
 
 const BETWEEN_KEYS_MS = 100;
+// Once it is plain that a code is coming: slow readers, and phones that are busy.
+const WITHIN_CODE_MS = 1000;
 const LEAST_CHARACTERS = 8;
 
 // Readers type faster than people and end with Enter. `isTyping` tells whether a field has the keys.
@@ -121,7 +125,7 @@ export function listenToWedge(target, { seen, isTyping }) {
     "keydown",
     (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      const isFast = event.timeStamp - lastAt < BETWEEN_KEYS_MS;
+      const isFast = event.timeStamp - lastAt < (typed.startsWith(PREFIX) ? WITHIN_CODE_MS : BETWEEN_KEYS_MS);
       if (event.key === "Enter" && isFast && typed.length >= LEAST_CHARACTERS) {
         event.preventDefault();
         event.stopPropagation();

@@ -133,6 +133,14 @@ export class Sync {
       });
   }
 
+  // Keeps the connection to the hub warm: the first ticket without internet should not wait for a handshake.
+  greet() {
+    const { hub } = this.servers;
+    const { slug } = this.place().device.establishment;
+    const how = { patience: LOOK_MS, isProbe: true, among: [hub] };
+    if (hub) this.servers.ask("PUT", `/v1/establishments/${slug}/devices/self/status`, this.status(), how).catch(() => {});
+  }
+
   status() {
     return { pending_uploads: this.pending, app_version: this.version };
   }
@@ -209,10 +217,12 @@ export class Sync {
       if (cursor !== null) query.set("cursor", cursor);
       const sentMs = Date.now();
       const answer = await this.ask("GET", `/entry-pass?${query}`, undefined, PULL_PATIENCE_MS).catch((error) => {
-        // The instance went back to a backup, or the day has other bounds now.
-        if (error instanceof Refused && cursor !== null) this.pass.loseCursor(date, origin);
-        throw error;
+        if (!(error instanceof Refused) || cursor === null) throw error;
+        // The instance went back to a backup, the hub was started anew, or the day has other bounds now.
+        this.pass.loseCursor(date, origin);
+        return null;
       });
+      if (!answer) continue;
       if (answer.server_time) this.clock.learn(answer.server_time, sentMs, Date.now());
       await this.pass.apply({ venueId: gate.venue_id, date, origin }, answer, pulledMs);
       if (!answer.more) return;
@@ -223,6 +233,7 @@ export class Sync {
     const now = performance.now();
     const isDue = now - this.told.at > STATUS_EVERY_MS || this.told.pending !== this.pending;
     if (!isDue) return;
+    this.greet();
     this.told = { at: now, pending: this.pending };
     const battery = await navigator.getBattery?.().catch(() => null);
     const status = this.status();
@@ -234,7 +245,9 @@ export class Sync {
   // The body of a good answer. Throws `Away` and `Revoked`.
   async ask(method, path, body, patience) {
     const { slug } = this.place().device.establishment;
-    const how = { patience, isProbe: true, among: [this.server] };
+    const { instance, hub } = this.servers;
+    const mayWait = hub && this.server === instance ? Math.min(patience, LOOK_MS) : patience;
+    const how = { patience: mayWait, isProbe: true, among: [this.server] };
     const answer = await this.servers.ask(method, `/v1/establishments/${slug}${path}`, body, how);
     if (isRevoked(answer)) throw new Revoked();
     // A hub that has not heard of this phone yet.
