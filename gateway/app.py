@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import cast
 
+import msgspec
 import structlog
 from litestar.types import ASGIApp, HTTPScope, LifeSpanReceive, LifeSpanSend, Receive, Scope, Send
 
@@ -55,11 +56,20 @@ def create_gateway(
     return Gateway(
         settings,
         pages=OwnPages(settings, document=document, readiness=readiness),
-        shop=ShopPages(Shop(settings, ticketing=ticketing, upstreams=upstreams), callers),
-        attendance=AttendancePages(settings, callers, upstreams),
+        faces=Faces(
+            shop=ShopPages(Shop(settings, ticketing=ticketing, upstreams=upstreams), callers),
+            attendance=AttendancePages(settings, callers, upstreams),
+        ),
         callers=callers,
         upstreams=upstreams,
     )
+
+
+class Faces(msgspec.Struct, frozen=True):
+    """Pages for people, each over the public API."""
+
+    shop: ShopPages
+    attendance: AttendancePages
 
 
 class Gateway:
@@ -70,16 +80,15 @@ class Gateway:
         settings: GatewaySettings,
         *,
         pages: OwnPages,
-        shop: ShopPages,
-        attendance: AttendancePages,
+        faces: Faces,
         callers: Callers,
         upstreams: Mapping[Service, ASGIApp],
     ) -> None:
         self._settings = settings
         self._document = pages.document
         self._pages = pages
-        self._shop = shop
-        self._attendance = attendance
+        self._shop = faces.shop
+        self._attendance = faces.attendance
         self._callers = callers
         self._upstreams = upstreams
         self._headers = OutgoingHeaders(settings.public_url)

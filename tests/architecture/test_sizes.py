@@ -36,6 +36,7 @@ MORE_IN_SLICES = {
     "ticketing/orders/documents": "pure: what a ticket's page shows",
     "ticketing/orders/posting": "the one batched action: numbers, tickets and events of many orders at once",
     "ticketing/orders/ticket_routes": "the routes of tickets, which are reached like their order",
+    "ticketing/entry/attendance": "who came and who is inside, counted and watched: reads of their own",
     "ticketing/entry/devices": "scanners are a resource of their own, with verbs and reads of their own",
     "ticketing/entry/passes": "what a scanner takes along to decide by itself: all of a day, sealed, then what changed",
     "ticketing/entry/search": "visitors of a day by name, for staff with the right",

@@ -1,6 +1,5 @@
 """Every page of the shop: nobody shut out, nothing wasted, nothing that the browser complains of."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest_asyncio
@@ -9,11 +8,11 @@ from playwright.async_api import Browser
 from gateway.shop.calendar import later
 from tests.browser.ecoindex import grade, score
 from tests.browser.shopper import DESKTOP, PHONE, TIMEOUT_MS
-from tests.browser.tour import Place, browsing, open_places, tour
+from tests.browser.tour import Place, open_places, tour
 from tests.browser.watching import AXE, Seen, Traffic, look_at, objections
+from tests.journeys.house import House
 
-PAGES = 31
-PAGES_OF_ALL = 13
+PAGES = 32
 MAX_KILOBYTES, MAX_REQUESTS, MAX_ELEMENTS = 30, 6, 300
 
 
@@ -23,40 +22,38 @@ async def places(house) -> list[Place]:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def seen(browser: Browser, house, places) -> AsyncIterator[dict[str, Seen]]:
+async def seen(browser: Browser, house, places) -> dict[str, Seen]:
     """On a phone's screen, since that is where least fits."""
-    width, height = PHONE
+    return await toured(browser, house, places, size=PHONE, locale="fr-FR")
+
+
+@pytest_asyncio.fixture(scope="module")
+async def seen_wide(browser: Browser, house, places) -> dict[str, Seen]:
+    """On a desk and in English."""
+    return await toured(browser, house, places, size=DESKTOP, locale="en-GB")
+
+
+async def toured(
+    browser: Browser, house: House, places: list[Place], *, size: tuple[int, int], locale: str
+) -> dict[str, Seen]:
+    width, height = size
     context = await browser.new_context(
-        viewport={"width": width, "height": height}, locale="fr-FR", service_workers="block"
+        viewport={"width": width, "height": height}, locale=locale, service_workers="block"
     )
     context.set_default_timeout(TIMEOUT_MS)
     page, faults = await context.new_page(), []
     page.on("pageerror", lambda error: faults.append(str(error)))
     traffic = await Traffic.of(page)
-    yield {name: await look_at(page, traffic) async for name in tour(page, house, places)}
+    found = {name: await look_at(page, traffic) async for name in tour(page, house, places)}
     await context.close()
     assert faults == []
-
-
-@pytest_asyncio.fixture(scope="module")
-async def seen_wide(browser: Browser, places) -> AsyncIterator[dict[str, Seen]]:
-    """The pages that everybody may see, on a desk and in English."""
-    width, height = DESKTOP
-    context = await browser.new_context(
-        viewport={"width": width, "height": height}, locale="en-GB", service_workers="block"
-    )
-    context.set_default_timeout(TIMEOUT_MS)
-    page = await context.new_page()
-    traffic = await Traffic.of(page)
-    museum, castle, _ = places
-    yield {name: await look_at(page, traffic) async for name in browsing(page, museum, castle)}
-    await context.close()
+    return found
 
 
 async def test_wide_pages_in_english_are_as_good(seen_wide: dict[str, Seen]):
     assert {name: page.light + page.dark for name, page in seen_wide.items()} == {name: [] for name in seen_wide}
     assert {grade(score(page.weight)) for page in seen_wide.values()} == {"A"}
-    assert len(seen_wide) == PAGES_OF_ALL
+    assert len(seen_wide) == PAGES
 
 
 async def test_axe_objects_to_nothing_in_light_colours(seen: dict[str, Seen]):

@@ -25,6 +25,7 @@ class Traffic:
     def __init__(self) -> None:
         self._urls: dict[str, str] = {}
         self._byte_counts: dict[str, int] = {}
+        self._frame = ""
 
     @classmethod
     async def of(cls, page: Page) -> "Traffic":
@@ -33,6 +34,7 @@ class Traffic:
         return traffic
 
     async def _listen(self, session: CDPSession) -> None:
+        self._frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
         session.on("Network.requestWillBeSent", self._asked)
         session.on("Network.loadingFinished", self._answered)
         await session.send("Network.enable")
@@ -50,6 +52,9 @@ class Traffic:
         return self._urls.keys() <= self._byte_counts.keys()
 
     def _asked(self, event: dict[str, Any]) -> None:
+        if event["frameId"] != self._frame:
+            # A mail within its page may live in a process of its own, which does not tell us when it is complete.
+            return
         if event["type"] == "Document" and "redirectResponse" not in event:
             self._urls, self._byte_counts = {}, {}
         if not event["request"]["url"].startswith("data:"):

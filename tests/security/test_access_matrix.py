@@ -13,7 +13,7 @@ async def operations(world: World) -> dict[str, int]:
     for path, item in (await world.document())["paths"].items():
         for method, operation in item.items():
             found[f"{method.upper()} {path}"] = min(
-                int(status) for status in operation["responses"] if status[0] == "2"
+                int(status) for status in operation["responses"] if status[0] in "23"
             )
     return found
 

@@ -10,7 +10,7 @@ for (const form of document.querySelectorAll("form.tickets")) {
     const number = fields.reduce((sum, field) => sum + (field.valueAsNumber || 0), 0);
     const amount = fields.reduce((sum, field) => sum + (field.valueAsNumber || 0) * Number(field.dataset.price), 0);
     total.hidden = number === 0;
-    total.querySelector("output").value = money.format(amount / minor);
+    total.querySelector("output").value = amount ? money.format(amount / minor) : total.dataset.free;
   };
   for (const field of fields) {
     const step = (sign, by) => {

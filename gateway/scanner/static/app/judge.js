@@ -191,9 +191,10 @@ function refused(reason) {
   return { outcome: "refused", reason, counted: false, gauge_ids: [], view: { is_alone: true } };
 }
 
-// Without a row, the ticket was sold after the last delta: its code says what it is valid for.
+// Without a row, the ticket was sold after the last delta: its code says what it is valid for. With a row for another slot,
+// it was moved at a gate since it was printed.
 function ticketFacts(row, read, slot, offer) {
-  const isOfCode = read.payload && (!row || row.revision === read.payload.revision);
+  const isOfCode = read.payload && (!row || (row.revision === read.payload.revision && row.slot_id === read.payload.slot_id));
   return {
     status: row?.status ?? "valid",
     revision: row?.revision ?? read.payload.revision,

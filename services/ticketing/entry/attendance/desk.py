@@ -111,20 +111,24 @@ class AttendanceDesk:
         WATCHING.inc()
         try:
             yield b"retry: %d\n\n" % RECONNECT_MILLISECONDS + _event(now)
-            told, told_at = now, monotonic()
-            # Who watches connects again when the stream ends, and is told then why it did.
-            with suppress(Unauthenticated, Unavailable):
-                while not await self._is_closing():
-                    now, silence = await self.attendance(principal, day), monotonic() - told_at
-                    if now.body != told.body and silence >= EVENT_SECONDS:
-                        yield _event(now)
-                        told, told_at = now, monotonic()
-                    elif silence >= HEARTBEAT_SECONDS:
-                        yield b": nothing new\n\n"
-                        told_at = monotonic()
+            async for event in self._changes(principal, day, now):
+                yield event
         finally:
             self._streams -= 1
             WATCHING.dec()
+
+    async def _changes(self, principal: Principal, day: str | None, told: Counted) -> AsyncIterator[bytes]:
+        told_at = monotonic()
+        # Who watches connects again when the stream ends, and is told then why it did.
+        with suppress(Unauthenticated, Unavailable):
+            while not await self._is_closing():
+                now, silence = await self.attendance(principal, day), monotonic() - told_at
+                if now.body != told.body and silence >= EVENT_SECONDS:
+                    yield _event(now)
+                    told, told_at = now, monotonic()
+                elif silence >= HEARTBEAT_SECONDS:
+                    yield b": nothing new\n\n"
+                    told_at = monotonic()
 
     async def _is_closing(self) -> bool:
         with suppress(TimeoutError):

@@ -23,16 +23,14 @@ _DAY_OF_TICKETS = "tickets.valid_until > $5 AND tickets.valid_until < $7 AND tic
 _JUDGED_THAT_DAY = "scans.establishment_id = $1 AND scans.judged_at >= $5 AND scans.judged_at < $6"
 _TICKET = """
 SELECT tickets.id, tickets.slot_id, tickets.offer_id, tickets.status, tickets.starts_at, tickets.ends_at,
-       tickets.entries, tickets.inside, tickets.passed_at, tickets.admitted_at, tickets.admitted_gate_id,
-       places.begins_at AS day_begins, places.ends_at AS day_ends,
-       coalesce((offers.entry ->> 're_entry')::boolean, false) AS re_entry"""
-_AT_ITS_VENUE = """
-JOIN ticketing.offers ON offers.establishment_id = $1 AND offers.id = tickets.offer_id
-JOIN places ON places.venue_id = offers.venue_id"""
+       tickets.entries, tickets.inside, tickets.passed_at, tickets.admitted_at, tickets.admitted_gate_id"""
+_QUARTER = "date_bin('15 minutes', {}, 'epoch')"
 
 # `outside` are tickets of other days that somebody came in with all the same: let in by staff, or by a scanner that
-# did not know better. A return after an exit is no admission (`entry.rules`): the passage before it led out, and there
-# was an admission before that.
+# did not know better. Each ticket is looked at once, before anything is joined: in every time zone a day begins with a
+# quarter of an hour, so that whose day it is can be asked of the tallies. `again` are those that came in more than
+# once. A return after an exit is no admission (`entry.rules`): the passage before it led out, and there was an
+# admission before that.
 COUNT = f"""
 WITH places AS MATERIALIZED (
     SELECT * FROM unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) AS place(venue_id, begins_at, ends_at)
@@ -41,40 +39,51 @@ WITH places AS MATERIALIZED (
     WHERE {_JUDGED_THAT_DAY} AND (scans.conflict_with IS NOT NULL OR scans.objection IS NOT NULL)
     UNION
     SELECT scans.ticket_id FROM ticketing.scans WHERE {_JUDGED_THAT_DAY} AND scans.override_reason IS NOT NULL
-), today AS MATERIALIZED (
-    {_TICKET} FROM ticketing.tickets {_AT_ITS_VENUE}
+), looked_at AS (
+    {_TICKET} FROM ticketing.tickets
     WHERE tickets.establishment_id = $1 AND {_DAY_OF_TICKETS}
     UNION ALL
     {_TICKET} FROM outside JOIN ticketing.tickets ON tickets.establishment_id = $1 AND tickets.id = outside.id
-    {_AT_ITS_VENUE}
     WHERE NOT ({_DAY_OF_TICKETS})
+), tallied AS MATERIALIZED (
+    SELECT slot_id, offer_id, starts_at, ends_at, CASE WHEN entries = 1 THEN admitted_gate_id END AS gate_id,
+           CASE WHEN entries = 1 THEN {_QUARTER.format("admitted_at")} END AS quarter,
+           CASE WHEN inside THEN {_QUARTER.format("passed_at")} END AS inside_since,
+           count(*) AS number, count(*) FILTER (WHERE status = 'valid') AS valid,
+           array_agg(id) FILTER (WHERE entries > 1) AS again
+    FROM looked_at GROUP BY 1, 2, 3, 4, 5, 6, 7
+), today AS MATERIALIZED (
+    SELECT tallied.*, places.begins_at, places.ends_at AS over_at,
+           coalesce((offers.entry ->> 're_entry')::boolean, false) AS re_entry
+    FROM tallied JOIN ticketing.offers ON offers.establishment_id = $1 AND offers.id = tallied.offer_id
+    JOIN places ON places.venue_id = offers.venue_id
 ), passages AS (
-    SELECT many.slot_id, scans.gate_id, scans.direction, scans.conflict_with, many.re_entry, scans.judged_at AS at,
-           many.day_begins, many.day_ends,
-           lag(scans.direction) OVER of_ticket = 'out' AND count(*) FILTER (WHERE scans.direction = 'in') OVER (
-               of_ticket ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > 0 AS comes_back
-    FROM today AS many JOIN ticketing.scans ON scans.establishment_id = $1 AND scans.ticket_id = many.id
-    WHERE many.entries > 1 AND scans.outcome = 'admitted' AND NOT EXISTS (
+    SELECT today.slot_id, scans.gate_id, scans.judged_at AS at, today.begins_at, today.over_at,
+           scans.direction = 'in' AND scans.conflict_with IS NULL AS comes_in,
+           today.re_entry AND lag(scans.direction) OVER of_ticket = 'out'
+               AND count(*) FILTER (WHERE scans.direction = 'in') OVER (
+                   of_ticket ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) > 0 AS comes_back
+    FROM today CROSS JOIN unnest(today.again) AS entered(ticket_id)
+    JOIN ticketing.scans ON scans.establishment_id = $1 AND scans.ticket_id = entered.ticket_id
+    WHERE scans.outcome = 'admitted' AND NOT EXISTS (
         SELECT FROM ticketing.scan_undos WHERE scan_undos.establishment_id = $1 AND scan_undos.scan_id = scans.id)
     WINDOW of_ticket AS (PARTITION BY scans.ticket_id ORDER BY scans.judged_at, scans.id)
 ), admissions AS (
-    SELECT slot_id, admitted_gate_id AS gate_id, admitted_at AS at FROM today
-    WHERE entries = 1 AND admitted_at >= day_begins AND admitted_at < day_ends
+    SELECT slot_id, gate_id, quarter, number FROM today WHERE quarter >= begins_at AND quarter < over_at
     UNION ALL
-    SELECT slot_id, gate_id, at FROM passages
-    WHERE direction = 'in' AND conflict_with IS NULL AND NOT (re_entry AND coalesce(comes_back, false))
-      AND at >= day_begins AND at < day_ends
+    SELECT slot_id, gate_id, {_QUARTER.format("at")}, 1 FROM passages
+    WHERE comes_in AND comes_back IS NOT TRUE AND at >= begins_at AND at < over_at
 )
 SELECT json_build_object(
     'slots', (SELECT coalesce(json_agg(known), '[]') FROM (
         SELECT slot_id, offer_id, min(starts_at) AS starts_at, max(ends_at) AS ends_at,
-               count(*) FILTER (
-                   WHERE status = 'valid' AND starts_at >= day_begins AND starts_at < day_ends) AS expected
+               coalesce(sum(valid) FILTER (WHERE starts_at >= begins_at AND starts_at < over_at), 0) AS expected
         FROM today GROUP BY slot_id, offer_id) AS known),
     'arrivals', (SELECT coalesce(json_agg(known), '[]') FROM (
-        SELECT slot_id, gate_id, date_bin('15 minutes', at, 'epoch') AS quarter, count(*) AS admitted
+        SELECT slot_id, gate_id, quarter, sum(number) AS admitted
         FROM admissions GROUP BY slot_id, gate_id, quarter) AS known),
-    'inside', (SELECT count(*) FROM today WHERE inside AND passed_at >= day_begins AND passed_at < day_ends),
+    'inside', (SELECT coalesce(sum(number) FILTER (WHERE inside_since >= begins_at AND inside_since < over_at), 0)
+               FROM today),
     'refused', (SELECT coalesce(json_agg(known), '[]') FROM (
         SELECT scans.gate_id, count(*) AS refused FROM ticketing.scans
         JOIN ticketing.gates ON gates.establishment_id = $1 AND gates.id = scans.gate_id

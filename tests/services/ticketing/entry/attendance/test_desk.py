@@ -61,7 +61,9 @@ async def test_stream_tells_what_changed_within_two_seconds(
         await gate.scan(staff(museum), new_scan(ticket.code, museum.gate_id, clock))
         now = await told(stream)
         assert (now.admitted, now.refused, now.inside, now.expected) == (admitted, refused, 1, 1)
-        assert [gauge.inside for gauge in now.per_gauge] == [1, 0]
+        assert {gauge.gauge_id: gauge.inside for gauge in now.per_gauge} == dict(
+            zip(building.gauges, (1, 0), strict=True)
+        )
     await stream.aclose()
 
 
