@@ -69,6 +69,7 @@ class Hub:
             pending_uploads=len(sync.pending),
             last_contact=sync.last_contact,
             tickets_known=len(self.memory.tickets),
+            devices_known=len(self.memory.directory.devices),
             scans_kept=len(self.memory.scans),
             conflicts=sync.conflicts,
             invalid=sync.invalid,

@@ -60,7 +60,7 @@ async def run(options: HubOptions, console: Console) -> None:
             raise CannotProceed(f"The books in {folder.books} cannot be opened: {error}.") from error
         instance = Instance(known.server, token=known.device_token, slug=known.establishment.slug)
         try:
-            await _serve(Hub(known, journal, instance), known, _listening(options, folder), asked, options, console)
+            await _serve(Hub(known, journal, instance), known, options, asked, console)
         finally:
             await journal.close()
             await instance.close()
@@ -134,9 +134,8 @@ def _address(options: HubOptions) -> str:
     return options.host if options.host and options.host != EVERYWHERE else address_on_network()
 
 
-async def _serve(
-    hub: Hub, known: Identity, listening: Listening, asked: asyncio.Event, options: HubOptions, console: Console
-) -> None:
+async def _serve(hub: Hub, known: Identity, options: HubOptions, asked: asyncio.Event, console: Console) -> None:
+    listening = _listening(options, HubFolder(options.data))
     guard = Guard(hub.memory, hub.journal, known.device_id, known.key)
     app = HubApp(hub, HubDesk(hub.memory, hub.clock, known.gate_ids), guard, origin=known.server)
     status = Status(hub, console)

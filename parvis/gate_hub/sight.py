@@ -36,7 +36,8 @@ class Seen(msgspec.Struct, frozen=True):
 
     @property
     def slot_id(self) -> UUID | None:
-        return self.code.payload.slot_id if self.code.payload else self.row.slot_id if self.row else None
+        says = _more_recent(self.code.payload, self.row)
+        return says.slot_id if says else self.row.slot_id if self.row else None
 
     @property
     def tariff_id(self) -> UUID | None:
@@ -53,8 +54,7 @@ def see(memory: Memory, text: str) -> Seen:
     if code.refusal:
         ticket = None
     row = ticket.row if ticket else None
-    # A code that is newer than the row was made by an exchange that the entry pass does not show yet.
-    says = payload if payload and (row is None or payload.revision >= row.revision) else None
+    says = _more_recent(payload, row)
     tariff_id, slot_id = _visit(row, says)
     slot = directory.slot(slot_id) if slot_id else None
     valid_from, valid_until = (slot.valid_from, slot.valid_until) if slot else (LONG_AGO, LONG_AGO)
@@ -111,6 +111,13 @@ def shown(memory: Memory, seen: Seen) -> HubTicket | None:
         entries=standing.entries,
         inside=standing.inside,
     )
+
+
+def _more_recent(says: TicketPayload | None, row: PassTicket | None) -> TicketPayload | None:
+    """What the code says, unless the row knows better: the ticket may have moved at a gate since it was printed."""
+    if says is None or row is None or says.revision > row.revision:
+        return says
+    return says if (says.revision, says.slot_id) == (row.revision, row.slot_id) else None
 
 
 def _visit(row: PassTicket | None, says: TicketPayload | None) -> tuple[UUID | None, UUID | None]:

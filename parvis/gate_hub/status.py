@@ -47,7 +47,10 @@ class Status:
 
     def line(self) -> str:
         health = self._hub.health()
-        parts = [_link(self._hub), f"{health.tickets_known} tickets, {health.scans_kept} scans"]
+        parts = [
+            _link(self._hub),
+            f"{health.devices_known} scanners, {health.tickets_known} tickets, {health.scans_kept} scans",
+        ]
         if health.pending_uploads:
             parts.append(f"{health.pending_uploads} to send")
         elif health.scans_kept:

@@ -78,6 +78,7 @@ class Health(msgspec.Struct, frozen=True):
     pending_uploads: int
     last_contact: datetime | None
     tickets_known: int
+    devices_known: int
     scans_kept: int
     conflicts: int
     invalid: int

@@ -50,9 +50,14 @@ class Line:
     @asynccontextmanager
     async def laid(self) -> AsyncIterator["Line"]:
         server = await asyncio.start_server(self._forward, LOOPBACK, self.port)
-        yield self
-        self.cut()
-        server.close()
+        try:
+            yield self
+        finally:
+            self.cut()
+            server.close()
+            await server.wait_closed()
+            # For those that were cut off to notice.
+            await asyncio.sleep(0.05)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.is_cut:
@@ -79,18 +84,21 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 class RunningHub:
     """`parvis gate-hub` as a process of its own."""
 
-    def __init__(self, folder: Path, server: str) -> None:
+    def __init__(self, folder: Path, server: str, *, tls: bool = False) -> None:
         self.folder = folder
         self.server = server
         self.port = free_port()
-        self.http = httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{self.port}", trust_env=False, timeout=20)
+        self.url = f"{'https' if tls else 'http'}://{LOOPBACK}:{self.port}"
+        self._options = ("--host", LOOPBACK) if tls else ("--plain",)
+        # Its certificate is looked at in tests of its own.
+        self.http = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=20, verify=not tls)
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self, *more: str) -> None:
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *OURSELVES,
-                *("--data", str(self.folder), "--plain", "--port", str(self.port), *more),
+                *("--data", str(self.folder), "--port", str(self.port), *self._options, *more),
                 env=clean_environment() | {"NO_COLOR": "1"},
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
@@ -126,10 +134,13 @@ class RunningHub:
         told: dict[str, Any] = (await self.http.get("/livez")).json()
         return told
 
-    async def knows(self, tickets: int) -> None:
+    async def knows(self, tickets: int, devices: int = 0) -> None:
+        """So many at least."""
+
         async def does() -> bool:
             health = await self.health()
-            return bool(health["is_online"]) and health["tickets_known"] >= tickets
+            enough = health["tickets_known"] >= tickets and health["devices_known"] >= devices
+            return bool(health["is_online"]) and enough
 
         await eventually(does, seconds=30)
 
@@ -145,10 +156,10 @@ class RunningHub:
 
 
 @asynccontextmanager
-async def running_hub(museum: Museum, folder: Path, server: str) -> AsyncIterator[RunningHub]:
+async def running_hub(museum: Museum, folder: Path, server: str, *, tls: bool = False) -> AsyncIterator[RunningHub]:
     """Paired for both gates."""
     made = await make_device(museum, "Hub", both_gates=True)
-    hub = RunningHub(folder, server)
+    hub = RunningHub(folder, server, tls=tls)
     await hub.start("--server", server, "--pair", made["pairing_code"])
     try:
         yield hub

@@ -1,7 +1,6 @@
 """A gate, an offer and tickets, as an entry pass would tell of them: for what needs neither instance nor network."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -154,7 +153,3 @@ def identity(server: str = "http://127.0.0.1:9") -> Identity:
 
 def public(key: Ed25519PrivateKey) -> str:
     return base64url(key.public_key().public_bytes_raw())
-
-
-def books(folder: Path) -> Path:
-    return folder / "hub.sqlite"

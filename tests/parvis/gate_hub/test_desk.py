@@ -46,6 +46,14 @@ def test_ticket_is_admitted_once_by_code_or_short_code():
     assert answer["ticket"]["short_code"] == grouped(ticket.short_code)
 
 
+def test_ticket_that_was_moved_at_a_gate_has_the_hours_of_its_new_slot():
+    ticket = Ticket()
+    printed = ticket.code_of(0, slot_id=uuid4(), valid_until_seconds=int(NOON.timestamp()) - 1)
+    world = World(ticket)
+    moved = world.scan(printed)
+    assert (moved.outcome, moved.slot_id) == ("admitted", SLOT)
+
+
 def test_what_is_refused_online_is_refused_here():
     ticket, void, due = Ticket(), Ticket(), Ticket()
     void.row = replace(void.row, status="cancelled")
@@ -132,6 +140,8 @@ def test_phone_that_was_alone_is_believed_and_told_of_the_conflict():
     ticket = Ticket()
     world = World(ticket)
     first = world.scan(ticket.code)
+    # At the same moment, chance would decide which of the two ids came first.
+    world.clock.moment += timedelta(seconds=1)
     uploaded, kept = world.upload(alone(ticket.code, world.clock.moment, gate_id=GARDEN))
     assert len(kept) == 1
     [told] = uploaded.scans

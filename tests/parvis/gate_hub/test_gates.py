@@ -41,7 +41,7 @@ async def test_copy_is_refused_at_the_second_gate_while_the_internet_is_gone(
 ):
     [ticket] = await tour.tickets(1)
     door, garden = await paired_phone(museum, "Door"), await paired_phone(museum, "Garden", at_second_gate=True)
-    await hub.knows(1)
+    await hub.knows(1, devices=3)
     line.cut()
 
     first = await door.scan(hub, ticket.code)
@@ -63,7 +63,7 @@ async def test_two_thousand_tickets_and_their_copies_with_the_plug_pulled_twice(
         await paired_phone(museum, f"Phone {number}", at_second_gate=bool(number % 2))
         for number in range(2 * PHONES_AT_A_GATE)
     ]
-    await hub.knows(TICKETS)
+    await hub.knows(TICKETS, devices=len(phones) + 1)
     line.cut()
 
     queues: list[list[str]] = [[] for _ in phones]
@@ -102,7 +102,7 @@ async def test_what_a_phone_did_alone_is_known_to_the_others_as_soon_as_the_hub_
 ):
     [copied, fresh] = await tour.tickets(2)
     door, garden = await paired_phone(museum, "Door"), await paired_phone(museum, "Garden", at_second_gate=True)
-    await hub.knows(2)
+    await hub.knows(2, devices=3)
     line.cut()
     await garden.pull(hub)
 
@@ -129,7 +129,7 @@ async def test_undo_and_sales_of_the_last_minute_without_internet(
 ):
     [ticket] = await tour.tickets(1)
     door = await paired_phone(museum, "Door")
-    await hub.knows(1)
+    await hub.knows(1, devices=2)
     line.cut()
     [sold] = await tour.tickets(1)
 
@@ -152,8 +152,8 @@ async def test_two_hubs_by_mistake_are_two_islands_until_the_internet_is_back(
     [ticket] = await tour.tickets(1)
     door, garden = await paired_phone(museum, "Door"), await paired_phone(museum, "Garden", at_second_gate=True)
     async with running_hub(museum, tmp_path / "other", line.url) as other:
-        await hub.knows(1)
-        await other.knows(1)
+        await hub.knows(1, devices=4)
+        await other.knows(1, devices=4)
         line.cut()
         assert (await door.scan(hub, ticket.code))["outcome"] == "admitted"
         assert (await garden.scan(other, ticket.code))["outcome"] == "admitted"
@@ -167,7 +167,7 @@ async def test_two_hubs_by_mistake_are_two_islands_until_the_internet_is_back(
 async def test_revoked_phone_and_revoked_hub(museum: Museum, hub: RunningHub, tour: Offer):
     tickets = await tour.tickets(2)
     door, lost = await paired_phone(museum, "Door"), await paired_phone(museum, "Lost")
-    await hub.knows(2)
+    await hub.knows(2, devices=3)
     assert (await lost.scan(hub, tickets[0].code))["outcome"] == "admitted"
     await museum.staff("DELETE", f"/devices/{lost.id}", status=204)
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from rich.console import Console
 
+from parvis.errors import CannotProceed
 from parvis.gate_hub.certificate import fingerprint, is_good, make_certificate, names_of
 from parvis.gate_hub.folder import HubFolder
+from parvis.gate_hub.running import HubOptions, run
 from tests.journeys.house import LOOPBACK, free_port
 from tests.journeys.museum import Museum
 from tests.journeys.waiting import eventually
@@ -19,45 +22,51 @@ from tests.parvis.gate_hub.small_world import NOON, identity
 from tests.parvis.up_process import clean_environment
 
 
-def try_to_start(*options: str) -> str:
+async def try_to_start(folder: Path, **options: object) -> str:
     """What it says before it gives up."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        [*OURSELVES, *options], env=clean_environment(), capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
+    values = {"data": folder, "port": free_port(), "plain": True} | options
+    with pytest.raises(CannotProceed) as given:
+        await run(HubOptions(**values), Console(quiet=True))
+    return str(given.value)
 
 
 async def test_reasons_not_to_start_are_one_sentence(museum: Museum, line: Line, tmp_path: Path):
-    data = ("--data", str(tmp_path / "hub"))
-    assert "not paired yet" in try_to_start(*data)
-    assert "Say where the instance is" in try_to_start(*data, "--pair", "ABCD-2345")
-    assert "must begin with https://" in try_to_start(*data, "--server", "http://museum.example", "--pair", "X")
-    assert "no address of an instance" in try_to_start(*data, "--server", "ftp://x", "--pair", "X")
+    folder = tmp_path / "hub"
+    assert "not paired yet" in await try_to_start(folder)
+    assert "Say where the instance is" in await try_to_start(folder, pair="ABCD-2345")
+    assert "must begin with https://" in await try_to_start(folder, server="http://museum.example", pair="X")
+    assert "no address of an instance" in await try_to_start(folder, server="ftp://x", pair="X")
     nobody = f"http://{LOOPBACK}:{free_port()}"
-    assert "does not answer" in await asyncio.to_thread(try_to_start, *data, "--server", nobody, "--pair", "ABCD-2345")
+    assert "does not answer" in await try_to_start(folder, server=nobody, pair="ABCD-2345")
 
     made = await make_device(museum, "Hub", both_gates=True)
-    hub = RunningHub(tmp_path / "hub", line.url)
+    hub = RunningHub(folder, line.url)
     await hub.start("--server", line.url, "--pair", made["pairing_code"])
-    again = ("--server", line.url, "--pair", made["pairing_code"])
-    other = ("--data", str(tmp_path / "other"))
-    assert "works once, for ten minutes" in await asyncio.to_thread(try_to_start, *other, *again)
-    assert "already runs in" in try_to_start(*data, "--plain", "--port", str(free_port()))
+    again = {"server": line.url, "pair": made["pairing_code"]}
+    assert "works once, for ten minutes" in await try_to_start(tmp_path / "other", **again)
+    assert "already runs in" in await try_to_start(folder)
     assert await hub.stop() == 0
     assert "Stopped. Everything was sent" in hub.said()
-    assert (tmp_path / "hub" / "hub.json").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "hub").stat().st_mode & 0o777 == 0o700
+    assert (folder / "hub.json").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
 
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         taken.listen()
-        port = str(taken.getsockname()[1])
-        assert "choose another port" in try_to_start(*data, "--plain", "--port", port)
-    elsewhere = ("--server", "https://other.example")
-    assert f"belongs to {line.url}" in try_to_start(*data, *elsewhere)
+        assert "choose another port" in await try_to_start(folder, port=taken.getsockname()[1])
+    assert "--certificate and --key go together" in await try_to_start(folder, plain=False, key=folder / "key.pem")
+    assert f"belongs to {line.url}" in await try_to_start(folder, server="https://other.example")
+    (folder / "hub.json").write_text("{")
+    assert "is damaged" in await try_to_start(folder)
     await hub.http.aclose()
+
+
+def test_refusal_is_a_sentence_and_exit_code_1(tmp_path: Path):
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*OURSELVES, "--data", str(tmp_path)], env=clean_environment(), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Parvis cannot go on. This hub is not paired yet")
 
 
 async def test_phones_reach_it_over_tls_with_the_certificate_that_it_showed(tmp_path: Path):

@@ -42,6 +42,12 @@ export class Sheets {
   }
 
   check(typed) {
+    // The address of a hub, for who cannot show its QR code to a camera.
+    if (typed.includes("://")) {
+      $("type-sheet").close();
+      this.app.useHub(typed.trim());
+      return;
+    }
     const code = typed.trim().startsWith(PREFIX) ? typed.trim() : normaliseShortCode(typed);
     if (!code) {
       fault("type", this.app.words.say("type_wrong"));
