@@ -48,7 +48,7 @@ def _museum(today: date) -> dict[str, Any]:
                         ("Tarif réduit", "Reduced"),
                         1100,
                         1000,
-                        proof=("Carte d’étudiant ou de chômeur", "Student card"),
+                        proof=("Carte d’étudiant ou de chômeur", "Student card or proof of unemployment"),
                     ),
                     _tariff(
                         ("Moins de 26 ans", "Under 26"),
