@@ -10,6 +10,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from bench.gate import SCANNERS, TICKETS, Rush, rush, rush_in_words
 from bench.generator import measure_generator
 from bench.ground import Size, prepared_ground
 from bench.plan import Plan, carry_out
@@ -108,6 +109,26 @@ def sold_out(
     sale = _in_sight(sell, 1)
     Console().print(sale_in_words(sale), highlight=False)
     if not sale.exact:
+        sys.exit(1)
+
+
+@app.command()
+def gate(
+    *,
+    scanners: Annotated[int, typer.Option(help="How many show the same ticket at once.", min=2, max=1000)] = SCANNERS,
+    tickets: Annotated[int, typer.Option(help="One after the other.", min=1, max=20_000)] = TICKETS,
+    workers: Workers = 1,
+) -> None:
+    """The same ticket at many scanners at the same moment: admitted once? How long does an answer take?"""
+
+    async def come(sight: "_Sight") -> Rush:
+        async with prepared_ground(Size(workers=workers), with_ceiling=False, tell=sight.tell) as ground:
+            sight.tell(f"{tickets:,} tickets at {scanners} scanners each")
+            return await rush(ground, scanners=scanners, tickets=tickets)
+
+    found = _in_sight(come, 1)
+    Console().print(rush_in_words(found), highlight=False)
+    if not found.exact:
         sys.exit(1)
 
 

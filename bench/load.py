@@ -2,7 +2,8 @@
 
 Closed loop: each client sends its next request when the answer to the last one is there. Open loop (`rate`):
 requests fall due at even intervals, and their latency counts from that moment, whether or not a client was free.
-So a server that stalls is charged for all who waited, not only for those who were being served.
+So a server that stalls is charged for all who waited, not only for those who were being served. In rounds: all clients
+send at the same moment, and again once each of them was answered.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from time import perf_counter, process_time
 from typing import cast
 
@@ -26,7 +28,7 @@ class Load:
     """`requests` may end before the time does. A success has a status below 400 and `expected` in its answer.
 
     `rate` is in requests per second; None is the closed loop. With `leave_when_refused` a client sends no more once
-    it was refused, and the run ends when all have left.
+    it was refused, and the run ends when all have left. `in_rounds`: a request for each client, then the next round.
     """
 
     port: int
@@ -36,17 +38,22 @@ class Load:
     rate: float | None = None
     expected: bytes = b""
     leave_when_refused: bool = False
+    in_rounds: bool = False
 
 
 @dataclass
 class Measured:
-    """Latencies in seconds, in the order in which the answers came; what failed, by its status or in words."""
+    """Latencies in seconds, in the order in which the answers came; what failed, by its status or in words.
+
+    `longest_round_seconds`: what it took at most until all clients of a round had sent.
+    """
 
     latencies: "array[float]" = field(default_factory=lambda: array("d"))
     failed_latencies: "array[float]" = field(default_factory=lambda: array("d"))
     failures: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     generator_cpu_seconds: float = 0.0
+    longest_round_seconds: float = 0.0
 
     @property
     def count(self) -> int:
@@ -80,7 +87,7 @@ def http_request(method: str, path: str, *, body: bytes = b"", headers: str = ""
 
 async def drive(load: Load) -> Measured:
     """Raises OSError if the server does not take the connections."""
-    run = _OpenLoop(load, load.rate) if load.rate else _ClosedLoop(load)
+    run = _run(load)
     clients = [await _connected(run) for _ in range(load.clients)]
     gc.collect()
     # A full collection in the middle would look like a slow answer.
@@ -94,6 +101,12 @@ async def drive(load: Load) -> Measured:
         for client in clients:
             client.close()
     return run.measured
+
+
+def _run(load: Load) -> "_Run":
+    if load.in_rounds:
+        return _Rounds(load)
+    return _OpenLoop(load, load.rate) if load.rate else _ClosedLoop(load)
 
 
 async def _connected(run: "_Run") -> "_Client":
@@ -174,6 +187,31 @@ class _ClosedLoop(_Run):
             self.leave(client)
         else:
             client.send(request, now)
+
+
+class _Rounds(_Run):
+    def begin(self, clients: "list[_Client]") -> None:
+        self._clients = clients
+        self._next_round()
+
+    def free(self, client: "_Client", now: float) -> None:  # noqa: ARG002 - all wait for the slowest
+        if not any(one.waits for one in self._clients):
+            self._next_round()
+
+    def lost(self, client: "_Client") -> None:
+        """Fewer than all is another measurement: it ends here."""
+        super().lost(client)
+        self.finish()
+
+    def _next_round(self) -> None:
+        round_ = list(islice(self.load.requests, len(self._clients)))
+        began = perf_counter()
+        if len(round_) < len(self._clients) or began >= self.ends:
+            self.finish()
+            return
+        for client, request in zip(self._clients, round_, strict=True):
+            client.send(request, perf_counter())
+        self.measured.longest_round_seconds = max(self.measured.longest_round_seconds, perf_counter() - began)
 
 
 class _OpenLoop(_Run):

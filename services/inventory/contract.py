@@ -30,7 +30,8 @@ class PlaceHold(msgspec.Struct, frozen=True):
     `hold_id` is made by the caller: the same request again answers the same hold. `owner_id` is what it is held
     for (an order). `expires_in_seconds` counts on the database's clock; None sells at once, without the held
     phase. `replaces` names a hold of the same owner, in the held phase, whose places return in the same
-    transaction. Each slot stands in `lines` once.
+    transaction. Each slot stands in `lines` once. `at_the_gate`: for somebody who stands there, so the hours of sale
+    do not count; closures and capacities do.
     """
 
     establishment_id: UUID
@@ -39,6 +40,7 @@ class PlaceHold(msgspec.Struct, frozen=True):
     lines: Annotated[list[PlaceLine], msgspec.Meta(min_length=1, max_length=MAX_SLOTS_PER_HOLD)]
     expires_in_seconds: Annotated[int, msgspec.Meta(ge=1, le=MAX_HOLD_SECONDS)] | None
     replaces: UUID | None = None
+    at_the_gate: bool = False
 
 
 class Hold(msgspec.Struct, frozen=True):

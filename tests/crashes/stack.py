@@ -15,6 +15,7 @@ from services.inventory.contract import (
     ExtendHold,
     FindClosedSlots,
     FindGauges,
+    FindPlaces,
     FindSales,
     FindSlots,
     Gauge,
@@ -23,6 +24,7 @@ from services.inventory.contract import (
     ReturnPlaces,
     Schedule,
     Slot,
+    SlotPlaces,
     SoldHold,
 )
 from services.inventory.in_process import InProcessInventory
@@ -86,6 +88,9 @@ class MortalInventory:
 
     async def find_slots(self, query: FindSlots) -> list[Slot]:
         return await self._inventory.find_slots(query)
+
+    async def find_places(self, query: FindPlaces) -> list[SlotPlaces]:
+        return await self._inventory.find_places(query)
 
     async def find_sales(self, query: FindSales) -> list[SoldHold]:
         return await self._inventory.find_sales(query)

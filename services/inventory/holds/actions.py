@@ -297,7 +297,8 @@ async def _lock_slots(
     slot_ids = list({line.slot_id for request in requests for line in request.lines})
     rows = await session.fetch(lock, establishment_id, slot_ids, [request.hold_id for request in requests])
     gauges: dict[UUID, list[UUID]] = {}
-    closed: set[UUID] = set()
+    closed = {row["slot_id"] for row in rows if row["closed"]}
+    over: set[UUID] = set()
     for row in rows:
         gauges.setdefault(row["slot_id"], []).append(row["gauge_id"])
         terms = SaleTerms(
@@ -306,10 +307,10 @@ async def _lock_slots(
             closes_minutes_before=row["closes_minutes_before"],
             published=row["published"],
         )
-        if row["closed"] or not on_sale(terms, row["starts_at"], row["ends_at"], row["now"]):
-            closed.add(row["slot_id"])
+        if not on_sale(terms, row["starts_at"], row["ends_at"], row["now"]):
+            over.add(row["slot_id"])
     return LockedSlots(
-        slots={slot: SlotState(gauge_ids=tuple(ids), on_sale=slot not in closed) for slot, ids in gauges.items()},
+        slots={slot: SlotState(tuple(ids), slot not in over, slot in closed) for slot, ids in gauges.items()},
         free={row["gauge_id"]: row["free"] for row in rows},
         known_holds=frozenset(rows[0]["known_holds"]) if rows else frozenset(),
         some_expired=bool(rows and rows[0]["some_expired"]),

@@ -10,10 +10,13 @@ from services.kit.errors import Refused
 
 
 class SlotState(msgspec.Struct, frozen=True):
-    """A slot as it stands under the lock: the gauges it draws on, and whether it may be sold now."""
+    """A slot as it stands under the lock: the gauges it draws on, whether it may be sold now, by its offer, and whether
+    one of them is closed.
+    """
 
     gauge_ids: tuple[UUID, ...]
     on_sale: bool
+    closed: bool = False
 
 
 def take(request: PlaceHold, slots: Mapping[UUID, SlotState], free: MutableMapping[UUID, int]) -> Refused | None:
@@ -25,7 +28,7 @@ def take(request: PlaceHold, slots: Mapping[UUID, SlotState], free: MutableMappi
         slot = slots.get(line.slot_id)
         if slot is None:
             return UnknownSlot(f"There is no slot {line.slot_id}.")
-        if not slot.on_sale:
+        if slot.closed or not (slot.on_sale or request.at_the_gate):
             return SlotClosed(f"The slot {line.slot_id} is not on sale.")
     wanted = demand(request.lines, slots)
     if any(free[gauge_id] < places for gauge_id, places in wanted.items()):

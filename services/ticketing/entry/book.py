@@ -1,17 +1,18 @@
-"""One batch under the lock: what each scan is answered, and the rows that pile up. No database here."""
+"""One batch under the lock: what each scan is answered, and what it makes of the tickets. No database here."""
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
-from typing import Final, TypeAlias
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
+from services.inventory.contract import Slot
 from services.kit.errors import Conflict, Invalid, NotFound
-from services.ticketing.entry.locked import Bearings, KnownScan, Locked, LockedOffer, Passed
+from services.ticketing.entry.locked import Bearings, KnownScan, Locked, LockedOffer, Party, Passed
 from services.ticketing.entry.page import Page, local_day, recorded
+from services.ticketing.entry.rebooking.rules import Late, LateVisitor, is_merely_late
 from services.ticketing.entry.requests import AskedScan, AskedUndo, ReadCode
 from services.ticketing.entry.rules import (
     Effect,
@@ -27,13 +28,14 @@ from services.ticketing.entry.rules import (
 )
 from services.ticketing.entry.views import (
     Contradicted,
+    RebookedFrom,
     ScanConflict,
-    ScannedTicket,
     Undone,
     UploadedScan,
     scan_answer,
 )
-from services.ticketing.ledger.actions import Head, NewEvent, event_row
+from services.ticketing.entry.written import Written
+from services.ticketing.ledger.actions import Head
 
 NEXT_MOMENT: Final = timedelta(microseconds=1)
 # The event of each effect, and what it calls its moment. A conflict is told by the fold.
@@ -42,25 +44,31 @@ EVENTS: Final[dict[Effect, tuple[str, str]]] = {
     "readmitted": ("ticket.readmitted", "passed_at"),
     "left": ("ticket.left", "passed_at"),
 }
-Row: TypeAlias = tuple[object, ...]
 
 
 class Book:
-    """`has_history`: all passages of the tickets are known, so one may come in between them."""
+    """`written` is what is to be written at its end.
+
+    `has_history`: all passages of the tickets are known, so one may come in between them.
+    """
 
     def __init__(self, head: Head, locked: Locked, bearings: Bearings, *, has_history: bool) -> None:
-        self._head = head
+        self.written = Written(head)
         self._bearings = bearings
         self._has_history = has_history
-        admitters = locked.admitters or {}
         offers = {offer.id: offer for offer in locked.offers or ()}
-        self._tariffs = {tariff.id: tariff for tariff in locked.tariffs or ()}
+        tariffs = {tariff.id: tariff for tariff in locked.tariffs or ()}
+        self._parties = {(party.order_id, party.slot_id): party for party in locked.parties or ()}
         self._pages = {
-            ticket.id: Page(ticket, offers[ticket.offer_id], admitters.get(ticket.id))
+            ticket.id: Page(
+                ticket,
+                offers[ticket.offer_id],
+                tariffs[ticket.tariff_id],
+                self._parties.get((ticket.order_id, ticket.slot_id)),
+            )
             for ticket in locked.tickets or ()
         }
         self._by_short_code = {ticket.short_code: ticket.id for ticket in locked.tickets or ()}
-        self._parties = {(party.order_id, party.slot_id): party for party in locked.parties or ()}
         self._venues = {gate.id: gate.venue_id for gate in locked.gates or ()}
         self._known = {scan.id: scan for scan in locked.scans or ()}
         self._undone = set(locked.undone or ())
@@ -71,18 +79,12 @@ class Book:
             page.passages[passage.id] = passage
             if passage.conflict_with is not None:
                 page.conflicts[passage.id] = passage.conflict_with
-        self._touched: dict[UUID, Page] = {}
-        # What is written: `entry/actions.py` knows the columns.
-        self._new_scans: list[tuple[UUID, *Row]] = []
-        self.new_undos: list[Row] = []
-        self.events: list[Row] = []
-        # By scan, for those that were recorded before this batch.
-        self._let_in: dict[UUID, tuple[datetime, Reason | None]] = {}
-        self._changed_conflicts: dict[UUID, UUID | None] = {}
-        self.moves: Counter[tuple[UUID, date]] = Counter()
+        self._rebooked: dict[UUID, RebookedFrom] = {}
 
     def reply(self, asked: AskedScan) -> bytes | Exception:
-        """The answer as JSON. `Conflict` when the id is another scan's, `Invalid` for an unknown gate."""
+        """The answer as JSON. `Conflict` when the id is another scan's, `Invalid` for an unknown gate, `LateVisitor`
+        for one to be asked again once there is a place for it, or none: it is not entered.
+        """
         scan = asked.scan
         known = self._known.get(scan.id)
         if known is not None:
@@ -91,11 +93,32 @@ class Book:
             return Invalid.field("/gate_id", "There is no such gate.")
         page = self._page(asked.code)
         verdict = self._verdict(page, asked)
+        if page is not None and asked.may_move and verdict.reason == "too_late" and self._can_move(page, asked):
+            row = page.row
+            day = local_day(page.offer, asked.at)
+            return LateVisitor(Late(row.id, row.order_id, row.offer_id, row.slot_id, day, asked.at))
         objected = self._objection(page, asked) if asked.decision and verdict.outcome == "admitted" else None
         at = asked.at
         if page is not None and verdict.outcome == "admitted":
             at = self._pass(page, asked)
         return self._enter(asked, verdict, page, at, objected)
+
+    def rebook(self, asked: AskedScan, slot: Slot) -> UUID | None:
+        """Before the reply: moves the ticket to the slot, if it is still late; returns its id if so."""
+        page = self._page(asked.code)
+        if page is None or asked.scan.id in self._known or asked.scan.gate_id not in self._venues:
+            return None
+        if not self._can_move(page, asked):
+            return None
+        before = page.row
+        self._rebooked[asked.scan.id] = RebookedFrom(before.slot_id, before.starts_at)
+        if page.party is not None:
+            page.party.size -= 1
+        party = self._parties.setdefault((before.order_id, slot.id), Party(before.order_id, slot.id, 0, 0))
+        party.size += 1
+        page.move_to(slot, party)
+        self.written.tell("ticket.rebooked", page, scan_id=asked.scan.id, from_slot_id=before.slot_id)
+        return before.id
 
     def undo(self, asked: AskedUndo) -> Undone | Exception:
         scan = self._known.get(asked.scan_id)
@@ -103,7 +126,7 @@ class Book:
             return NotFound()
         if asked.id not in self._undos:
             self._undos.add(asked.id)
-            self.new_undos.append((asked.id, asked.scan_id, asked.reason, asked.actor, asked.at))
+            self.written.add_undo(asked)
         page = self._pages.get(scan.ticket_id) if scan is not None and scan.ticket_id else None
         if scan is not None and (page is None or asked.scan_id not in page.passages):
             return Undone(asked.id, "not_admitted")
@@ -111,7 +134,7 @@ class Book:
             self._undone.add(asked.scan_id)
             if page is not None:
                 self._fold(page)
-                self._tell("ticket.passage_undone", page, scan_id=asked.scan_id)
+                self.written.tell("ticket.passage_undone", page, scan_id=asked.scan_id)
         return Undone(asked.id, "undone" if scan is not None else "unknown_scan")
 
     def fold_again(self, undone: list[UUID]) -> None:
@@ -121,7 +144,7 @@ class Book:
                 if scan_id in page.passages:
                     self._undone.add(scan_id)
                     self._fold(page)
-                    self._tell("ticket.passage_undone", page, scan_id=scan_id)
+                    self.written.tell("ticket.passage_undone", page, scan_id=scan_id)
 
     def uploaded(self, asked: AskedScan, reply: bytes | Exception) -> UploadedScan:
         """A scan of an upload as it stands at the end of the batch."""
@@ -131,40 +154,11 @@ class Book:
         return UploadedScan(id=scan.id, outcome=scan.outcome, reason=scan.reason, conflict=self._conflict(scan))
 
     @property
-    def is_empty(self) -> bool:
-        return not (self._new_scans or self.new_undos or self._touched)
-
-    @property
     def passages(self) -> list[UUID]:
         """Those that were recorded without knowing whether they are undone."""
         if self._has_history:
             return []
-        return [scan_id for page in self._touched.values() for scan_id in page.passages]
-
-    def touched(self) -> Iterator[Row]:
-        for ticket_id, page in self._touched.items():
-            facts = page.facts
-            yield (
-                ticket_id,
-                facts.entries,
-                facts.inside,
-                facts.admitted_at,
-                facts.admitted_gate_id,
-                facts.passed_at,
-            )
-
-    def corrected(self) -> Iterator[Row]:
-        """Scans recorded earlier that are seen with other eyes now."""
-        new = {row[0] for row in self._new_scans}
-        for scan_id in (self._changed_conflicts.keys() | self._let_in.keys()) - new:
-            at, objected = self._let_in.get(scan_id, (None, None))
-            yield scan_id, self._changed_conflicts.get(scan_id), scan_id in self._let_in, at, objected
-
-    def position(self) -> tuple[int, bytes, int]:
-        return self._head.position()
-
-    def new_scans(self) -> list[Row]:
-        return [(*row, self._changed_conflicts.get(row[0])) for row in self._new_scans]
+        return [scan_id for page in self.written.touched for scan_id in page.passages]
 
     def _page(self, code: ReadCode) -> Page | None:
         if code.refusal is not None:
@@ -182,6 +176,13 @@ class Book:
             return verdict
         gate, device = self._bearings.gate(verdict.earlier.gate_id), self._bearings.device(page.admitted_by)
         return replace(verdict, earlier=replace(verdict.earlier, gate=gate, device=device))
+
+    def _can_move(self, page: Page, asked: AskedScan) -> bool:
+        """Late on the very day, for an offer that lets such visitors in with another slot."""
+        offer = page.offer
+        if not offer.entry.rebook_late or local_day(offer, page.row.starts_at) != local_day(offer, asked.at):
+            return False
+        return is_merely_late(page.facts, self._passage(page, asked))
 
     def _objection(self, page: Page | None, asked: AskedScan) -> Reason | None:
         if page is None:
@@ -230,7 +231,7 @@ class Book:
                 page.admitted_by = asked.actor
         if effect in EVENTS:
             type_, moment = EVENTS[effect]
-            self._tell(type_, page, scan_id=scan.id, gate_id=scan.gate_id, **{moment: at})
+            self.written.tell(type_, page, scan_id=scan.id, gate_id=scan.gate_id, **{moment: at})
         return at
 
     def _fold(self, page: Page) -> dict[UUID, Effect]:
@@ -254,10 +255,12 @@ class Book:
             earlier = folded.conflicts.get(scan_id)
             if earlier == page.conflicts.get(scan_id):
                 continue
-            self._changed_conflicts[scan_id] = earlier
+            self.written.conflicts[scan_id] = earlier
             if earlier is not None:
                 gate_id = page.passages[scan_id].gate_id
-                self._tell("ticket.conflict_found", page, scan_id=scan_id, gate_id=gate_id, earlier_scan_id=earlier)
+                self.written.tell(
+                    "ticket.conflict_found", page, scan_id=scan_id, gate_id=gate_id, earlier_scan_id=earlier
+                )
         page.conflicts = folded.conflicts
         return folded.effects
 
@@ -266,56 +269,28 @@ class Book:
         for change, side in ((-1, before), (1, facts)):
             if side.inside and side.passed_at is not None:
                 self._count(page.offer, side.passed_at, change)
-        party = self._parties.get((page.row.order_id, page.row.slot_id))
-        if party is not None:
-            party.admitted += (facts.admitted_at is not None) - (before.admitted_at is not None)
+        if page.party is not None:
+            page.party.admitted += (facts.admitted_at is not None) - (before.admitted_at is not None)
         page.facts = facts
-        self._touched[page.row.id] = page
+        self.written.touch(page)
 
     def _count(self, offer: LockedOffer, at: datetime, change: int) -> None:
         for gauge_id in offer.gauge_ids:
             if gauge_id in self._bearings.max_inside:
                 place = (gauge_id, local_day(offer, at))
                 self._inside[place] += change
-                self.moves[place] += change
-
-    def _tell(self, type_: str, page: Page, **more: object) -> None:
-        row = page.row
-        payload = {"number": row.number, "slot_id": row.slot_id, "tariff_id": row.tariff_id, **more}
-        self.events.append(event_row(self._head.chain(NewEvent(type_, f"ticket:{row.id}", payload))))
+                self.written.moves[place] += change
 
     def _enter(
         self, asked: AskedScan, verdict: Verdict, page: Page | None, at: datetime, objected: Reason | None
     ) -> bytes:
-        scan, earlier = asked.scan, verdict.earlier
-        ticket_id = page.row.id if page else None
-        answer = msgspec.json.encode(scan_answer(scan.id, verdict, self._scanned(page) if page else None))
-        code_hash = asked.code_hash
-        self._new_scans.append(
-            (
-                scan.id,
-                ticket_id,
-                scan.gate_id,
-                asked.actor,
-                scan.direction,
-                scan.offline,
-                verdict.outcome,
-                verdict.reason,
-                earlier.at if earlier else None,
-                earlier.gate_id if earlier else None,
-                scan.scanned_at,
-                code_hash,
-                answer.decode(),
-                at,
-                "device" if asked.decision else "server",
-                scan.override_reason,
-                objected,
-            )
-        )
-        self._known[scan.id] = KnownScan(
+        scan = asked.scan
+        moved = self._rebooked.get(scan.id) if self._rebooked else None
+        answer = msgspec.json.encode(scan_answer(scan.id, verdict, page.scanned() if page else None, moved))
+        known = self._known[scan.id] = KnownScan(
             scan.id,
-            code_hash.hex(),
-            ticket_id,
+            asked.code_hash.hex(),
+            page.row.id if page else None,
             scan.gate_id,
             scan.direction,
             verdict.outcome,
@@ -323,6 +298,7 @@ class Book:
             objected,
             answer.decode(),
         )
+        self.written.add_scan(asked, verdict, known, at)
         return answer
 
     def _again(self, known: KnownScan, asked: AskedScan) -> bytes | Exception:
@@ -339,7 +315,7 @@ class Book:
             objected = self._objection(page, asked)
             if page is not None:
                 self._pass(page, asked)
-            self._let_in[scan.id] = (asked.at, objected)
+            self.written.let_in[scan.id] = (asked.at, objected)
             self._known[scan.id] = replace(known, outcome="admitted", reason=None, objection=objected)
         return known.answer.encode()
 
@@ -351,7 +327,3 @@ class Book:
             contradicted = Contradicted(earlier.id, earlier.at, earlier.gate_id, gate, device)
             return ScanConflict("already_admitted", contradicted)
         return ScanConflict(scan.objection, None) if scan.objection else None
-
-    def _scanned(self, page: Page) -> ScannedTicket:
-        row = page.row
-        return page.scanned(self._tariffs[row.tariff_id], self._parties.get((row.order_id, row.slot_id)))

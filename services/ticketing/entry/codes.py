@@ -14,6 +14,7 @@ from services.ticketing.tickets.code import (
     PREFIX,
     CodeRefused,
     MalformedCode,
+    SignedTicket,
     normalise_short_code,
     read,
     verify_signed,
@@ -34,28 +35,40 @@ class CodeReader:
         )
 
     async def read(self, establishment_id: UUID, text: str) -> ReadCode:
-        code = text.strip(LINE_ENDS)
-        if not code.startswith(PREFIX):
-            return _read_short_code(code)
-        try:
-            signed = read(code)
-        except MalformedCode:
-            return ReadCode(refusal="unknown_ticket")
-        if signed.payload.establishment_id != establishment_id:
-            return ReadCode(refusal="wrong_establishment")
+        claim = claim_of(establishment_id, text)
+        if isinstance(claim, ReadCode):
+            return claim
         keys = await self._keys.get(establishment_id)
-        if signed.payload.key_id not in keys:
+        if claim.payload.key_id not in keys:
             # Perhaps a key of this very second: its first tickets are as good as all others.
             self._keys.forget(establishment_id)
             keys = await self._keys.get(establishment_id)
-        try:
-            payload = verify_signed(signed, keys)
-        except CodeRefused:
-            return ReadCode(refusal="forged")
-        return ReadCode(ticket_id=payload.ticket_id, revision=payload.revision)
+        return proven(claim, keys)
 
     async def _load_keys(self, establishment_id: UUID) -> Mapping[int, Ed25519PublicKey]:
         return await self._database.read(establishment_id, lambda session: verification_keys(session, establishment_id))
+
+
+def claim_of(establishment_id: UUID, text: str) -> SignedTicket | ReadCode:
+    """What a text says that is to be verified yet, or what it comes to without a signature."""
+    code = text.strip(LINE_ENDS)
+    if not code.startswith(PREFIX):
+        return _read_short_code(code)
+    try:
+        signed = read(code)
+    except MalformedCode:
+        return ReadCode(refusal="unknown_ticket")
+    if signed.payload.establishment_id != establishment_id:
+        return ReadCode(refusal="wrong_establishment")
+    return signed
+
+
+def proven(claim: SignedTicket, keys: Mapping[int, Ed25519PublicKey]) -> ReadCode:
+    try:
+        payload = verify_signed(claim, keys)
+    except CodeRefused:
+        return ReadCode(refusal="forged")
+    return ReadCode(ticket_id=payload.ticket_id, revision=payload.revision)
 
 
 def _read_short_code(text: str) -> ReadCode:

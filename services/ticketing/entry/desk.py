@@ -15,10 +15,12 @@ from services.kit.database import Database, violates
 from services.kit.errors import Invalid
 from services.kit.principal import Principal
 from services.kit.recent import Recent
-from services.ticketing.entry.actions import record_scans, record_upload
+from services.ticketing.entry.actions import record_late_visitor, record_scans, record_upload
 from services.ticketing.entry.codes import CodeReader
 from services.ticketing.entry.locked import Bearings
 from services.ticketing.entry.queries import read_bearings
+from services.ticketing.entry.rebooking.places import return_now, take_place
+from services.ticketing.entry.rebooking.rules import Late, LateVisitor
 from services.ticketing.entry.requests import (
     MAX_UPLOADED,
     Asked,
@@ -32,6 +34,7 @@ from services.ticketing.entry.requests import (
 )
 from services.ticketing.entry.rules import clock_correction, deciding_time
 from services.ticketing.entry.views import UndoAnswer, UploadAnswer, UploadedScan
+from services.ticketing.orders.posting.actions import OrderSettled
 
 T = TypeVar("T")
 BEARINGS_MAX_AGE_SECONDS: Final = 1.0
@@ -41,7 +44,7 @@ class EntryDesk:
     """Scans of one establishment leave in batches, one transaction each; an upload is a batch of its own."""
 
     def __init__(self, database: Database, clock: Clock, inventory: Inventory | None = None) -> None:
-        """Without an inventory, no gauge counts who is inside."""
+        """Without an inventory, no gauge counts who is inside, and nobody is rebooked."""
         self._database = database
         self._clock = clock
         self._inventory = inventory
@@ -61,8 +64,12 @@ class EntryDesk:
             actor=principal.actor,
             device_gate_ids=principal.gate_ids,
             at=deciding_time(scanned_at, self._clock.now(), offline=scan.offline),
+            may_move=self._inventory is not None and not scan.offline,
         )
-        return await self._scanning.submit(principal.tenant, asked)
+        try:
+            return await self._scanning.submit(principal.tenant, asked)
+        except LateVisitor as visitor:
+            return await self._rebook(principal.tenant, asked, visitor.late)
 
     async def upload(self, principal: Principal, upload: Upload) -> UploadAnswer:
         """Records what a scanner decided by itself. One that cannot be recorded does not keep the others out."""
@@ -106,6 +113,25 @@ class EntryDesk:
     async def close(self) -> None:
         """Answers what was accepted. The database belongs to whoever gave it."""
         await self._scanning.close()
+
+    async def _rebook(self, tenant: UUID, asked: AskedScan, late: Late) -> bytes:
+        """First the new place; then, in one transaction, the ticket moves there and is admitted."""
+        asked = msgspec.structs.replace(asked, may_move=False)
+        inventory = self._inventory
+        place = await take_place(inventory, tenant, asked.scan.id, late) if inventory else None
+        if inventory is None or place is None:
+            return await self._scanning.submit(tenant, asked)
+        bearings = await self._bearings.get(tenant)
+        try:
+            rebooked = await self._twice(
+                lambda: self._database.write(
+                    tenant, lambda session: record_late_visitor(session, tenant, asked, bearings, place)
+                )
+            )
+        except OrderSettled:
+            return await self._scanning.submit(tenant, asked)
+        await return_now(self._database, inventory, tenant, rebooked.returned)
+        return rebooked.answer
 
     async def _decided(
         self, principal: Principal, scan: DecidedScan, moment: Callable[[datetime, str], datetime]

@@ -11,6 +11,8 @@ from services.ticketing.entry.rules import Direction, Outcome, Reason, TicketFac
 
 
 class LockedTicket(msgspec.Struct, frozen=True):
+    """`admitted_by`: the actor of its first admission."""
+
     id: UUID
     number: int
     short_code: str
@@ -31,6 +33,7 @@ class LockedTicket(msgspec.Struct, frozen=True):
     admitted_gate_id: UUID | None
     passed_at: datetime | None
     payment_due: bool
+    admitted_by: str | None = None
 
 
 class LockedOffer(msgspec.Struct, frozen=True):
@@ -96,15 +99,12 @@ class Occupancy(msgspec.Struct, frozen=True):
 
 
 class Locked(msgspec.Struct, frozen=True):
-    """`admitters`: by ticket, the actor of its first admission.
-
-    `passages` and `undone` are complete for uploads only: what the server decides does not need them."""
+    """`passages` and `undone` are complete for uploads only: what the server decides does not need them."""
 
     tickets: list[LockedTicket] | None = None
     offers: list[LockedOffer] | None = None
     tariffs: list[LockedTariff] | None = None
     parties: list[Party] | None = None
-    admitters: dict[UUID, str] | None = None
     scans: list[KnownScan] | None = None
     passages: list[Passed] | None = None
     undone: list[UUID] | None = None

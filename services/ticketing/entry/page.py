@@ -4,6 +4,9 @@ from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
+from services.inventory.contract import Slot
 from services.ticketing.entry.locked import LockedOffer, LockedTariff, LockedTicket, Party, Passed, facts_of
 from services.ticketing.entry.rules import RecordedPassage, TicketFacts
 from services.ticketing.entry.views import Group, ScannedOffer, ScannedSlot, ScannedTariff, ScannedTicket
@@ -11,20 +14,33 @@ from services.ticketing.tickets.code import grouped
 
 
 class Page:
-    """A ticket: its row, where it stands by now, and its passages (all of them if the history was read)."""
+    """A ticket: its row, where it stands by now, and its passages (all of them if the history was read).
 
-    __slots__ = ("admitted_by", "conflicts", "facts", "offer", "passages", "row")
+    `party`: those who come with it, if they were there when the batch looked.
+    """
 
-    def __init__(self, row: LockedTicket, offer: LockedOffer, admitted_by: str | None) -> None:
+    __slots__ = ("admitted_by", "conflicts", "facts", "is_touched", "offer", "party", "passages", "row", "tariff")
+
+    def __init__(self, row: LockedTicket, offer: LockedOffer, tariff: LockedTariff, party: Party | None) -> None:
         self.row = row
         self.offer = offer
+        self.tariff = tariff
+        self.party = party
+        self.is_touched = False
         self.facts: TicketFacts = facts_of(row, offer)
-        self.admitted_by = admitted_by
+        self.admitted_by = row.admitted_by
         self.passages: dict[UUID, Passed] = {}
         self.conflicts: dict[UUID, UUID] = {}
 
-    def scanned(self, tariff: LockedTariff, party: Party | None) -> ScannedTicket:
-        row, facts, offer = self.row, self.facts, self.offer
+    def move_to(self, slot: Slot, party: Party) -> None:
+        """Another slot of the same offer."""
+        self.party = party
+        hours = {"valid_from": slot.valid_from, "valid_until": slot.valid_until}
+        self.row = replace(self.row, slot_id=slot.id, starts_at=slot.starts_at, ends_at=slot.ends_at, **hours)
+        self.facts = replace(self.facts, **hours)
+
+    def scanned(self) -> ScannedTicket:
+        row, facts, offer, tariff, party = self.row, self.facts, self.offer, self.tariff, self.party
         return ScannedTicket(
             id=row.id,
             number=row.number,

@@ -2,14 +2,14 @@
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from services.ticketing.entry.rules import Direction, Outcome, Reason
 
-MAX_UPLOADED: int = 500
+MAX_UPLOADED: Final = 500
 Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 Why: TypeAlias = Annotated[str, msgspec.Meta(max_length=500)]
 # Staff will point the camera at any code there is; the largest QR code holds 7,089 characters.
@@ -84,7 +84,7 @@ class Decision(msgspec.Struct, frozen=True):
 class AskedScan(msgspec.Struct, frozen=True, kw_only=True):
     """A scan with what is known before the database is asked. `at` is the moment by which it is judged.
 
-    `decision` None: it is for the server to decide.
+    `decision` None: it is for the server to decide. `may_move`: a late visitor may be given another slot first.
     """
 
     scan: NewScan
@@ -93,6 +93,7 @@ class AskedScan(msgspec.Struct, frozen=True, kw_only=True):
     device_gate_ids: frozenset[UUID] | None
     at: datetime
     decision: Decision | None = None
+    may_move: bool = False
 
     @property
     def code_hash(self) -> bytes:

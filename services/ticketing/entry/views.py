@@ -57,14 +57,25 @@ class ScannedTicket(msgspec.Struct, frozen=True):
     group: Group
 
 
-class ScanAnswer(msgspec.Struct, frozen=True):
-    """`reason` and `earlier` tell why it was refused, and for `already_admitted` when and where that was."""
+class RebookedFrom(msgspec.Struct, frozen=True):
+    """The slot that a late visitor had a ticket for."""
+
+    slot_id: UUID
+    starts_at: datetime
+
+
+class ScanAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`reason` and `earlier` tell why it was refused, and for `already_admitted` when and where that was.
+
+    `rebooked_from` is there if the visitor was late, and was moved to the slot of the moment.
+    """
 
     id: UUID
     outcome: Outcome
     reason: Reason | None
     ticket: ScannedTicket | None
     earlier: Earlier | None
+    rebooked_from: RebookedFrom | None = None
 
 
 class Contradicted(msgspec.Struct, frozen=True):
@@ -107,18 +118,21 @@ class UploadAnswer(msgspec.Struct, frozen=True):
 
 
 class UndoAnswer(msgspec.Struct, frozen=True):
-    """The ticket's state after the undo; None for a scan that named no ticket."""
+    """`not_admitted`: that scan had let nobody through."""
 
     id: UUID
     scan_id: UUID
     outcome: Literal["undone", "not_admitted"]
 
 
-def scan_answer(scan_id: UUID, verdict: Verdict, ticket: ScannedTicket | None) -> ScanAnswer:
+def scan_answer(
+    scan_id: UUID, verdict: Verdict, ticket: ScannedTicket | None, rebooked_from: RebookedFrom | None
+) -> ScanAnswer:
     return ScanAnswer(
         id=scan_id,
         outcome=verdict.outcome,
         reason=verdict.reason,
         ticket=ticket,
         earlier=verdict.earlier,
+        rebooked_from=rebooked_from,
     )
