@@ -21,7 +21,15 @@ FILES = {
     f"GET {REFUSALS}": ["text/html"],
     f"POST {REFUSALS}": ["text/html"],
     f"GET {ORDER}/tickets.pdf": ["application/pdf"],
-    f"GET {E}/tickets/{{ticket_id}}": ["application/json", "application/pdf", "image/svg+xml", "text/calendar"],
+    f"GET {E}/attendance.csv": ["text/csv"],
+    f"GET {E}/attendance/stream": ["text/event-stream"],
+    f"GET {E}/tickets/{{ticket_id}}": [
+        "application/json",
+        "application/pdf",
+        "application/vnd.apple.pkpass",
+        "image/svg+xml",
+        "text/calendar",
+    ],
 }
 
 

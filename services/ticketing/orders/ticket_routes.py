@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from litestar.response import Redirect
 from msgspec.structs import replace
 
 from services.kit.database import Database, WriteSession
@@ -80,7 +81,7 @@ async def save_to_google_wallet(
     orders: NamedDependency[OrderDesk],
     sealer: NamedDependency[Sealer],
     ticket_id: FromPath[str],
-) -> Response[None]:
+) -> Redirect:
     """Only of a valid ticket, and only where the establishment chose this service (its profile says `google_wallet`).
     The ticket reaches Google when the address in `Location` is opened, not before.
     """
@@ -93,7 +94,7 @@ async def save_to_google_wallet(
     (document,) = await _documents(orders, principal, order, [ticket])
     now = orders.checkout.resources.clock.now()
     link = await asyncio.to_thread(save_link, document, ticket.slot_id, issuer, now=now)
-    return Response(None, status_code=303, headers={"location": link, "cache-control": "private, no-store"})
+    return Redirect(link, status_code=303, headers={"cache-control": "private, no-store"})
 
 
 @get(

@@ -20,7 +20,7 @@ from services.ticketing.entry.attendance.rules import Counts
 from services.ticketing.entry.passes.rules import LONGEST_VALIDITY, Place
 
 _DAY_OF_TICKETS = "tickets.valid_until > $5 AND tickets.valid_until < $7 AND tickets.valid_from < $6"
-_JUDGED_THAT_DAY = "scans.establishment_id = $1 AND scans.judged_at >= $5 AND scans.judged_at < $6"
+_JUDGED_THAT_DAY = "scans.judged_at >= $5 AND scans.judged_at < $6"
 _TICKET = """
 SELECT tickets.id, tickets.slot_id, tickets.offer_id, tickets.status, tickets.starts_at, tickets.ends_at,
        tickets.entries, tickets.inside, tickets.passed_at, tickets.admitted_at, tickets.admitted_gate_id"""
@@ -36,9 +36,11 @@ WITH places AS MATERIALIZED (
     SELECT * FROM unnest($2::uuid[], $3::timestamptz[], $4::timestamptz[]) AS place(venue_id, begins_at, ends_at)
 ), outside AS MATERIALIZED (
     SELECT scans.ticket_id AS id FROM ticketing.scans
-    WHERE {_JUDGED_THAT_DAY} AND (scans.conflict_with IS NOT NULL OR scans.objection IS NOT NULL)
+    WHERE scans.establishment_id = $1 AND {_JUDGED_THAT_DAY}
+        AND (scans.conflict_with IS NOT NULL OR scans.objection IS NOT NULL)
     UNION
-    SELECT scans.ticket_id FROM ticketing.scans WHERE {_JUDGED_THAT_DAY} AND scans.override_reason IS NOT NULL
+    SELECT scans.ticket_id FROM ticketing.scans
+    WHERE scans.establishment_id = $1 AND {_JUDGED_THAT_DAY} AND scans.override_reason IS NOT NULL
 ), looked_at AS (
     {_TICKET} FROM ticketing.tickets
     WHERE tickets.establishment_id = $1 AND {_DAY_OF_TICKETS}
@@ -88,14 +90,15 @@ SELECT json_build_object(
         SELECT scans.gate_id, count(*) AS refused FROM ticketing.scans
         JOIN ticketing.gates ON gates.establishment_id = $1 AND gates.id = scans.gate_id
         JOIN places ON places.venue_id = gates.venue_id
-        WHERE {_JUDGED_THAT_DAY} AND scans.outcome = 'refused'
+        WHERE scans.establishment_id = $1 AND {_JUDGED_THAT_DAY} AND scans.outcome = 'refused'
           AND scans.judged_at >= places.begins_at AND scans.judged_at < places.ends_at
         GROUP BY scans.gate_id) AS known),
     'conflicts', (
         SELECT count(*) FROM ticketing.scans
         JOIN ticketing.gates ON gates.establishment_id = $1 AND gates.id = scans.gate_id
         JOIN places ON places.venue_id = gates.venue_id
-        WHERE {_JUDGED_THAT_DAY} AND (scans.conflict_with IS NOT NULL OR scans.objection IS NOT NULL)
+        WHERE scans.establishment_id = $1 AND {_JUDGED_THAT_DAY}
+          AND (scans.conflict_with IS NOT NULL OR scans.objection IS NOT NULL)
           AND scans.judged_at >= places.begins_at AND scans.judged_at < places.ends_at
           AND NOT EXISTS (SELECT FROM ticketing.scan_undos
                           WHERE scan_undos.establishment_id = $1 AND scan_undos.scan_id = scans.id)),
