@@ -1,6 +1,8 @@
 """Where attendance is asked for and watched: counted once for all who look at a day at the same time."""
 
 import asyncio
+import weakref
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import date
@@ -39,6 +41,7 @@ HEARTBEAT_SECONDS: Final = 10.0
 RECONNECT_MILLISECONDS: Final = 2_000
 # Each holds a connection between gateway and service where these are apart.
 STREAMS_MAX: Final = 100
+STREAMS_OF_ONE_MAX: Final = 20
 KEPT_MAX: Final = 200
 _KEY: Final = "key:"
 _Day = tuple[UUID, date, Mark]
@@ -75,7 +78,7 @@ class AttendanceDesk:
         self._views: Recent[_Day, Counted] = Recent(
             self._view, max_age_seconds=VIEW_MAX_AGE_SECONDS, max_entries=KEPT_MAX
         )
-        self._streams = 0
+        self._streams: Counter[UUID] = Counter()
         self._closing = asyncio.Event()
 
     async def attendance(self, principal: Principal, day: str | None = None) -> Counted:
@@ -92,12 +95,17 @@ class AttendanceDesk:
         """Server-sent events: the attendance at once, then whenever it changed, until the key is no longer good.
 
         Without a `day`, today's even after midnight. Raises what `attendance` raises, and `Unavailable` when this
-        process has too many streams already.
+        process has too many streams already, in all or of this establishment.
         """
-        if self._streams >= STREAMS_MAX:
-            raise Unavailable("Too many watch the attendance at this moment: ask for it now and then instead.")
         # Whoever may not look is told so before the stream begins.
-        return self._events(principal, day, await self.attendance(principal, day))
+        now, tenant = await self.attendance(principal, day), principal.tenant
+        if self._streams.total() >= STREAMS_MAX or self._streams[tenant] >= STREAMS_OF_ONE_MAX:
+            raise Unavailable("Too many watch the attendance at this moment: ask for it now and then instead.")
+        place = _Place(self._streams, tenant)
+        events = self._events(principal, day, now, place)
+        # Also for a watcher who leaves before the first event, of whom the generator would never hear.
+        weakref.finalize(events, place.leave)
+        return events
 
     async def establishment(self, principal: Principal) -> Establishment:
         return await self._establishments.get(principal.tenant)
@@ -106,16 +114,15 @@ class AttendanceDesk:
         """Ends the streams."""
         self._closing.set()
 
-    async def _events(self, principal: Principal, day: str | None, now: Counted) -> AsyncIterator[bytes]:
-        self._streams += 1
-        WATCHING.inc()
+    async def _events(
+        self, principal: Principal, day: str | None, now: Counted, place: "_Place"
+    ) -> AsyncIterator[bytes]:
         try:
             yield b"retry: %d\n\n" % RECONNECT_MILLISECONDS + _event(now)
             async for event in self._changes(principal, day, now):
                 yield event
         finally:
-            self._streams -= 1
-            WATCHING.dec()
+            place.leave()
 
     async def _changes(self, principal: Principal, day: str | None, told: Counted) -> AsyncIterator[bytes]:
         told_at = monotonic()
@@ -168,6 +175,25 @@ class AttendanceDesk:
         catalogue = await self._catalogues.get(tenant)
         made = attendance(day, counts, catalogue, await self._gauges.get(tenant))
         return Counted(made, msgspec.json.encode(made))
+
+
+class _Place:
+    """One of the streams of an establishment, counted from its beginning until it is left, once."""
+
+    def __init__(self, streams: Counter[UUID], tenant: UUID) -> None:
+        self._streams = streams
+        self._tenant = tenant
+        self._is_taken = True
+        streams[tenant] += 1
+        WATCHING.inc()
+
+    def leave(self) -> None:
+        if self._is_taken:
+            self._is_taken = False
+            self._streams[self._tenant] -= 1
+            # Zeros are of no use.
+            self._streams += Counter()
+            WATCHING.dec()
 
 
 def _event(counted: Counted) -> bytes:

@@ -154,6 +154,23 @@ async def test_too_many_streams_are_refused(
     again = await attendances.stream(reporter)
     await told(again)
     await again.aclose()
+    # Whoever leaves before the first event leaves a place too.
+    unheard = await attendances.stream(reporter)
+    del unheard
+    last = await attendances.stream(reporter)
+    await last.aclose()
+
+
+async def test_one_establishment_does_not_take_all_streams(
+    attendances: AttendanceDesk, reporter: Principal, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(desk_module, "STREAMS_OF_ONE_MAX", 2)
+    asked = await asyncio.gather(*(attendances.stream(reporter) for _ in range(5)), return_exceptions=True)
+    refused = [one for one in asked if isinstance(one, Unavailable)]
+    assert len(refused) == 3
+    for stream in asked:
+        if not isinstance(stream, BaseException):
+            await stream.aclose()
 
 
 async def test_a_day_without_anything_is_all_zero(attendances: AttendanceDesk, building: Building, clock: SetClock):
