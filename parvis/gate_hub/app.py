@@ -16,7 +16,8 @@ from parvis.gate_hub.guard import Guard, Question
 from parvis.gate_hub.handing_out import hand_out
 from parvis.gate_hub.hub import Hub
 from parvis.gate_hub.kept import Place
-from services.kit.errors import Forbidden, Invalid, Malformed, NotFound, Refused, Unavailable
+from services.kit.bodies import read_body
+from services.kit.errors import Forbidden, Malformed, NotFound, Refused, Unavailable
 from services.kit.ids import body_id, path_id
 from services.ticketing.entry.passes.rules import read_day
 from services.ticketing.entry.requests import NewScan, NewUndo, Upload
@@ -140,12 +141,8 @@ class HubApp:
 
 
 def _decoded(body: bytes, type_: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=type_)
-    except msgspec.ValidationError as error:
-        raise Invalid(str(error)) from None
-    except msgspec.DecodeError as error:
-        raise Malformed(str(error)) from None
+    read: T = read_body(body, type_)
+    return read
 
 
 async def _question(scope: HTTPScope, receive: Receive) -> Question:

@@ -20,9 +20,9 @@ from parvis.gate_hub.views import (
     UndoneAtHub,
     UploadedToHub,
 )
-from services.kit.errors import Conflict, Invalid, NotFound, Unavailable
+from services.kit.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 from services.ticketing.entry.passes.views import PassOffer
-from services.ticketing.entry.requests import MAX_UPLOADED, DecidedScan, NewScan, NewUndo, Upload
+from services.ticketing.entry.requests import MAX_UPLOADED, DecidedScan, DecidedUndo, NewScan, NewUndo, Upload
 from services.ticketing.entry.rules import (
     ADMITTED,
     Passage,
@@ -101,11 +101,15 @@ class HubDesk:
 
         kept: list[Kept] = []
         answers = [self._take(caller, scan, moment, kept) for scan in upload.scans]
-        undone = [self._undo(caller, undo.scan_id, undo, moment(undo.undone_at), kept) for undo in upload.undos]
-        return HubUploadAnswer([*answers], undone), kept
+        answers += [UploadedToHub(one.id, "invalid", detail=one.detail) for one in upload.odd_scans]
+        undone = [self._take_undo(caller, undo, moment, kept) for undo in upload.undos]
+        undone += [UndoneAtHub(one.id, "invalid", one.detail) for one in upload.odd_undos]
+        return HubUploadAnswer(answers, undone), kept
 
     def undo(self, caller: Caller, scan_id: UUID, undo: NewUndo) -> tuple[UndoneAtHub, list[Kept]]:
-        """Takes a passage back. Raises `NotFound` for a scan that did not come here."""
+        """Takes a passage back. Raises `NotFound` for a scan that did not come here, `Forbidden` for one of a gate that
+        is not the scanner's, `Conflict` when the id belongs to another undo.
+        """
         if scan_id not in self._memory.scans:
             raise NotFound
         kept: list[Kept] = []
@@ -143,6 +147,7 @@ class HubDesk:
             direction=scan.direction,
             revision=seen.code.payload.revision if seen.code.payload else None,
             full=self._is_full(seen.offer, at),
+            counted_inside=self._is_counted(seen, at),
             override_reason=scan.override_reason if seen.offer else None,
         )
 
@@ -154,6 +159,12 @@ class HubDesk:
             for gauge_id in (offer.gauge_ids if offer else [])
             if gauge_id in gauges
         )
+
+    def _is_counted(self, seen: Seen, at: datetime) -> bool:
+        standing = seen.ticket.standing if seen.ticket else None
+        if standing is None or not standing.inside or standing.passed_at is None:
+            return False
+        return self._memory.local_day(standing.passed_at) == self._memory.local_day(at)
 
     def _was_this_scan(self, seen: Seen, scan: NewScan) -> bool:
         """The instance had admitted this very scan, and its answer never came: the delta was faster.
@@ -247,12 +258,25 @@ class HubDesk:
             )
         return None
 
+    def _take_undo(
+        self, caller: Caller, undo: DecidedUndo, moment: Callable[[datetime], datetime], kept: list[Kept]
+    ) -> UndoneAtHub:
+        try:
+            return self._undo(caller, undo.scan_id, undo, moment(undo.undone_at), kept)
+        except (Conflict, Forbidden, Invalid) as error:
+            return UndoneAtHub(undo.id, "invalid", str(error))
+
     def _undo(self, caller: Caller, scan_id: UUID, undo: NewUndo, at: datetime, kept: list[Kept]) -> UndoneAtHub:
-        if undo.id not in self._memory.undos:
+        known, scan = self._memory.undos.get(undo.id), self._memory.scans.get(scan_id)
+        own_gates = caller.gate_ids
+        if scan is not None and own_gates is not None and scan.gate_id not in own_gates and scan.by != caller.by:
+            raise Forbidden("This scanner does not stand at that gate.")
+        if known is not None and known.scan_id != scan_id:
+            raise Conflict("This id belongs to another undo: use a new one.")
+        if known is None:
             made = KeptUndo(id=undo.id, scan_id=scan_id, reason=undo.reason, by=caller.by, at=at)
             self._memory.add_undo(made)
             kept.append(made)
-        scan = self._memory.scans.get(scan_id)
         if scan is None:
             return UndoneAtHub(undo.id, "unknown_scan")
         return UndoneAtHub(undo.id, "undone" if scan.outcome == "admitted" else "not_admitted")

@@ -75,4 +75,4 @@ def _slot(memory: Memory, slot: PassSlot) -> PassSlot:
 
 
 def _gauge(memory: Memory, gauge: PassGauge, day: str) -> PassGauge:
-    return replace(gauge, inside=gauge.inside + memory.moved[gauge.id, date.fromisoformat(day)])
+    return replace(gauge, inside=max(0, gauge.inside + memory.moved[gauge.id, date.fromisoformat(day)]))

@@ -65,6 +65,7 @@ class UploadedToHub(msgspec.Struct, frozen=True):
 class UndoneAtHub(msgspec.Struct, frozen=True):
     id: UUID
     outcome: str
+    detail: str | None = None
 
 
 class HubUploadAnswer(msgspec.Struct, frozen=True):

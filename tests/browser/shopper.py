@@ -11,7 +11,7 @@ from tests.journeys.answers import Slot
 from tests.journeys.museum import Museum
 
 PHONE, DESKTOP = (360, 740), (1280, 800)
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 30_000
 # A form with something missing is answered with 422, which the browser calls an error.
 FORM_REFUSED = "status of 422"
 

@@ -62,6 +62,10 @@ FREE_TEXT = re.compile(
     r"/(name|description|reason|override_reason|legal_name|address|code|proof|about|opening_hours|access|terms|legal_notice"
     r"|not_accessible)\b|/gates/\d+/name"
 )
+# What a camera read may hold anything, and is an unknown ticket then.
+TAKES_NUL = {(f"POST {E}/scans", "#/code"), (f"POST {E}/scans/batch", "#/scans/0/code")}
+# Told of by themselves, so that the others are recorded; but who sends no id hears of it for the whole.
+TOLD_ONE_BY_ONE = re.compile(r"#/(scans|undos)/0/(?!id\Z)")
 WITH_BODY = [operation for operation in PREPARE if operation.split(" ")[0] in {"POST", "PATCH"}]
 
 
@@ -71,7 +75,14 @@ async def test_every_fault_of_a_body_is_named(world: World, bodied: tuple[str, A
     for spoilt in spoilt_bodies(_full_body(operation, attempt)):
         if spoilt.fault == "line break" and FREE_TEXT.search(spoilt.pointer) and "customer" not in spoilt.pointer:
             continue
+        if spoilt.fault == "NUL" and (operation, spoilt.pointer) in TAKES_NUL:
+            continue
         response = await _send(world, operation, attempt, spoilt.body)
+        if operation == f"POST {E}/scans/batch" and TOLD_ONE_BY_ONE.match(spoilt.pointer):
+            told = response.json()[spoilt.pointer.split("/")[1]]
+            if [one["outcome"] for one in told] != ["invalid"]:
+                wrong[spoilt.fault, spoilt.pointer] = response.status_code, [], response.text
+            continue
         problem = check_problem(response)
         pointers = [error.pointer for error in problem.errors]
         if response.status_code != 422 or spoilt.pointer not in (*pointers, ""):

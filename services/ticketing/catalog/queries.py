@@ -1,5 +1,6 @@
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -195,6 +196,15 @@ def _venue(row: sa.Row[Any]) -> Venue:
     return Venue(id=row.id, name=row.name, address=row.address, timezone=row.timezone, gates=[])
 
 
+class Ticketed(Protocol):
+    """What was sold."""
+
+    @property
+    def offer_id(self) -> UUID: ...
+    @property
+    def tariff_id(self) -> UUID: ...
+
+
 class Catalogues(Recent[UUID, Catalogue]):
     """The catalogue of each establishment, at most a second old."""
 
@@ -205,3 +215,11 @@ class Catalogues(Recent[UUID, Catalogue]):
             ),
             max_age_seconds=1,
         )
+
+    async def knowing(self, establishment_id: UUID, tickets: Iterable[Ticketed]) -> Catalogue:
+        """One that has the offers and tariffs of these tickets: they may be younger than what is remembered."""
+        catalogue = await self.get(establishment_id)
+        if all(one.offer_id in catalogue.offers and one.tariff_id in catalogue.tariffs for one in tickets):
+            return catalogue
+        self.forget(establishment_id)
+        return await self.get(establishment_id)

@@ -67,10 +67,14 @@ _CORRECT = """, corrected AS (
     WHERE scans.establishment_id = $1 AND scans.id = new.id
     RETURNING scans.id
 )"""
+# Nobody else counts: the head of the ledger is ours. Who came in before an offer had the gauge was never counted in.
 _COUNT = """, counted AS (
     INSERT INTO ticketing.occupancies (establishment_id, gauge_id, day, inside)
-    SELECT $1, new.* FROM unnest(${}::uuid[], ${}::date[], ${}::int[]) AS new
-    ON CONFLICT (establishment_id, gauge_id, day) DO UPDATE SET inside = occupancies.inside + excluded.inside
+    SELECT $1, new.gauge_id, new.day, greatest(0, coalesce(counted.inside, 0) + new.change)
+    FROM unnest(${}::uuid[], ${}::date[], ${}::int[]) AS new(gauge_id, day, change)
+    LEFT JOIN ticketing.occupancies AS counted ON counted.establishment_id = $1
+        AND counted.gauge_id = new.gauge_id AND counted.day = new.day
+    ON CONFLICT (establishment_id, gauge_id, day) DO UPDATE SET inside = excluded.inside
     RETURNING gauge_id
 )"""
 # Sees what was committed while the locking read waited: an undo that came before its scan.
@@ -148,18 +152,23 @@ async def record_upload(
     session: WriteSession, establishment_id: UUID, asked: Asked, bearings: Bearings
 ) -> UploadAnswer:
     """What scanners decided by themselves, recorded as it was, with the conflicts that it makes. Breaks `pk_scans`
-    and `pk_scan_undos` as above.
+    and `pk_scan_undos` as above. Raises for an undo that is asked for alone.
     """
     book = await open_book(session, establishment_id, asked, bearings)
     replies = [book.reply(one) for one in asked.scans]
+    book.settle()
     undone = [book.undo(one) for one in asked.undos]
+    book.settle()
+    for one, told in zip(asked.undos, undone, strict=True):
+        if isinstance(told, Exception) and not one.kept_for_later:
+            raise told
     answer = UploadAnswer(
         scans=[book.uploaded(one, reply) for one, reply in zip(asked.scans, replies, strict=True)],
-        undos=[one for one in undone if isinstance(one, Undone)],
+        undos=[
+            Undone(one.id, "invalid", str(told)) if isinstance(told, Exception) else told
+            for one, told in zip(asked.undos, undone, strict=True)
+        ],
     )
-    for one in undone:
-        if isinstance(one, Exception):
-            raise one
     await _close(session, establishment_id, book, bearings)
     return answer
 

@@ -9,12 +9,13 @@ import msgspec
 from msgspec.structs import replace
 
 from services.inventory.contract import Slot
-from services.kit.errors import Conflict, Invalid, NotFound
+from services.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from services.ticketing.entry.locked import Bearings, KnownScan, Locked, LockedOffer, Party, Passed
 from services.ticketing.entry.page import Page, local_day, recorded
 from services.ticketing.entry.rebooking.rules import Late, LateVisitor, is_merely_late
 from services.ticketing.entry.requests import AskedScan, AskedUndo, ReadCode
 from services.ticketing.entry.rules import (
+    ADMITTED,
     Effect,
     Passage,
     Reason,
@@ -72,14 +73,17 @@ class Book:
         self._venues = {gate.id: gate.venue_id for gate in locked.gates or ()}
         self._known = {scan.id: scan for scan in locked.scans or ()}
         self._undone = set(locked.undone or ())
-        self._undos = set(locked.undos or ())
-        self._inside = Counter({(row.gauge_id, row.day): row.inside for row in locked.occupancies or ()})
+        self._undos = {undo.id: undo.scan_id for undo in locked.undos or ()}
+        self._inside = Counter({(row.gauge_id, row.day): max(0, row.inside) for row in locked.occupancies or ()})
         for passage in locked.passages or ():
             page = self._pages[passage.ticket_id]
             page.passages[passage.id] = passage
             if passage.conflict_with is not None:
                 page.conflicts[passage.id] = passage.conflict_with
         self._rebooked: dict[UUID, RebookedFrom] = {}
+        # Tickets to be folded anew, and the passages that came in since they were.
+        self._unfolded: dict[UUID, Page] = {}
+        self._arrived: list[tuple[Page, AskedScan]] = []
 
     def reply(self, asked: AskedScan) -> bytes | Exception:
         """The answer as JSON. `Conflict` when the id is another scan's, `Invalid` for an unknown gate, `LateVisitor`
@@ -121,11 +125,19 @@ class Book:
         return before.id
 
     def undo(self, asked: AskedUndo) -> Undone | Exception:
+        """`NotFound` for a scan that is not here, `Forbidden` for one of a gate that the scanner has no business at,
+        `Conflict` when the id is another undo's: it is not entered.
+        """
         scan = self._known.get(asked.scan_id)
         if scan is None and not asked.kept_for_later:
             return NotFound()
+        own_gates = asked.device_gate_ids
+        if scan is not None and own_gates is not None and scan.gate_id not in own_gates and scan.actor != asked.actor:
+            return Forbidden("This scanner does not stand at that gate.")
+        if self._undos.get(asked.id, asked.scan_id) != asked.scan_id:
+            return Conflict("This id belongs to another undo: use a new one.")
         if asked.id not in self._undos:
-            self._undos.add(asked.id)
+            self._undos[asked.id] = asked.scan_id
             self.written.add_undo(asked)
         page = self._pages.get(scan.ticket_id) if scan is not None and scan.ticket_id else None
         if scan is not None and (page is None or asked.scan_id not in page.passages):
@@ -133,8 +145,7 @@ class Book:
         if asked.scan_id not in self._undone:
             self._undone.add(asked.scan_id)
             if page is not None:
-                self._fold(page)
-                self.written.tell("ticket.passage_undone", page, scan_id=asked.scan_id)
+                self._take_back(page, asked.scan_id)
         return Undone(asked.id, "undone" if scan is not None else "unknown_scan")
 
     def fold_again(self, undone: list[UUID]) -> None:
@@ -142,9 +153,20 @@ class Book:
         for scan_id in undone:
             for page in self._pages.values():
                 if scan_id in page.passages:
-                    self._undone.add(scan_id)
-                    self._fold(page)
-                    self.written.tell("ticket.passage_undone", page, scan_id=scan_id)
+                    self._take_back(page, scan_id)
+        self.settle()
+
+    def settle(self) -> None:
+        """To be called at the end of what comes with a history: each ticket is folded once, however often it passed."""
+        effects: dict[UUID, Effect] = {}
+        for page in self._unfolded.values():
+            effects |= self._fold(page)
+        for page, asked in self._arrived:
+            self._tell(page, asked, effects.get(asked.scan.id), asked.at)
+            if self.written.has_scan(asked.scan.id):
+                self._enter(asked, ADMITTED, page, asked.at, self._known[asked.scan.id].objection)
+        self._unfolded.clear()
+        self._arrived.clear()
 
     def uploaded(self, asked: AskedScan, reply: bytes | Exception) -> UploadedScan:
         """A scan of an upload as it stands at the end of the batch."""
@@ -187,10 +209,8 @@ class Book:
     def _objection(self, page: Page | None, asked: AskedScan) -> Reason | None:
         if page is None:
             return asked.code.refusal or "unknown_ticket"
-        facts, cancelled_at = page.facts, page.row.cancelled_at
-        if cancelled_at is not None and cancelled_at > asked.at:
-            facts = replace(facts, status="valid")
-        return objection(facts, self._passage(page, asked))
+        # Cancelled after the visit, which nobody knew of: it is told all the same, for a visit was paid back.
+        return objection(page.facts, self._passage(page, asked))
 
     def _passage(self, page: Page, asked: AskedScan) -> Passage:
         scan = asked.scan
@@ -203,6 +223,7 @@ class Book:
             revision=asked.code.revision,
             # What a gauge held when a scanner decided, nobody knows.
             full=asked.decision is None and self._is_full(page, asked.at),
+            counted_inside=_is_counted(page, asked.at),
             override_reason=scan.override_reason,
         )
 
@@ -222,17 +243,26 @@ class Book:
         passage = Passed(scan.id, page.row.id, at, scan.gate_id, scan.direction, asked.actor)
         page.passages[scan.id] = passage
         if self._has_history:
-            effect = self._fold(page).get(scan.id)
-        else:
-            first = page.facts.admitted_at
-            facts, effect = after(page.facts, recorded(passage))
-            self._put(page, facts)
-            if first is None:
-                page.admitted_by = asked.actor
+            self._unfolded[page.row.id] = page
+            self._arrived.append((page, asked))
+            return at
+        first = page.facts.admitted_at
+        facts, effect = after(page.facts, recorded(passage))
+        self._put(page, facts)
+        if first is None:
+            page.admitted_by = asked.actor
+        self._tell(page, asked, effect, at)
+        return at
+
+    def _tell(self, page: Page, asked: AskedScan, effect: Effect | None, at: datetime) -> None:
         if effect in EVENTS:
             type_, moment = EVENTS[effect]
-            self.written.tell(type_, page, scan_id=scan.id, gate_id=scan.gate_id, **{moment: at})
-        return at
+            self.written.tell(type_, page, scan_id=asked.scan.id, gate_id=asked.scan.gate_id, **{moment: at})
+
+    def _take_back(self, page: Page, scan_id: UUID) -> None:
+        self._undone.add(scan_id)
+        self._unfolded[page.row.id] = page
+        self.written.tell("ticket.passage_undone", page, scan_id=scan_id)
 
     def _fold(self, page: Page) -> dict[UUID, Effect]:
         """All passages anew. Returns what each of them did."""
@@ -278,7 +308,7 @@ class Book:
         for gauge_id in offer.gauge_ids:
             if gauge_id in self._bearings.max_inside:
                 place = (gauge_id, local_day(offer, at))
-                self._inside[place] += change
+                self._inside[place] = max(0, self._inside[place] + change)
                 self.written.moves[place] += change
 
     def _enter(
@@ -292,6 +322,7 @@ class Book:
             asked.code_hash.hex(),
             page.row.id if page else None,
             scan.gate_id,
+            asked.actor,
             scan.direction,
             verdict.outcome,
             verdict.reason,
@@ -315,8 +346,8 @@ class Book:
             objected = self._objection(page, asked)
             if page is not None:
                 self._pass(page, asked)
-            self.written.let_in[scan.id] = (asked.at, objected)
             self._known[scan.id] = replace(known, outcome="admitted", reason=None, objection=objected)
+            self.written.let_in(asked, self._known[scan.id])
         return known.answer.encode()
 
     def _conflict(self, scan: KnownScan) -> ScanConflict | None:
@@ -327,3 +358,9 @@ class Book:
             contradicted = Contradicted(earlier.id, earlier.at, earlier.gate_id, gate, device)
             return ScanConflict("already_admitted", contradicted)
         return ScanConflict(scan.objection, None) if scan.objection else None
+
+
+def _is_counted(page: Page, at: datetime) -> bool:
+    """Inside, as the gauges of that day see it: who never scanned out is gone by the next morning."""
+    passed_at = page.facts.passed_at
+    return page.facts.inside and passed_at is not None and local_day(page.offer, passed_at) == local_day(page.offer, at)

@@ -33,7 +33,7 @@ from services.ticketing.entry.requests import (
     Upload,
 )
 from services.ticketing.entry.rules import clock_correction, deciding_time
-from services.ticketing.entry.views import UndoAnswer, UploadAnswer, UploadedScan
+from services.ticketing.entry.views import UndoAnswer, Undone, UploadAnswer, UploadedScan
 from services.ticketing.orders.posting.actions import OrderSettled
 
 T = TypeVar("T")
@@ -78,35 +78,28 @@ class EntryDesk:
         now = self._clock.now()
         correction = clock_correction(_in_utc(upload.sent_at, "/sent_at"), now)
         moment = partial(_corrected, correction=correction, now=now)
-        scans, odd = [], []
+        scans, undos = [], []
+        odd = [UploadedScan(id=one.id, outcome="invalid", detail=one.detail) for one in upload.odd_scans]
+        odd_undos = [Undone(one.id, "invalid", one.detail) for one in upload.odd_undos]
         for scan in upload.scans:
             try:
                 scans.append(await self._decided(principal, scan, moment))
             except Invalid as error:
                 odd.append(UploadedScan(id=scan.id, outcome="invalid", detail=str(error)))
-        undos = [
-            AskedUndo(
-                id=undo.id,
-                scan_id=undo.scan_id,
-                reason=undo.reason,
-                actor=principal.actor,
-                at=moment(undo.undone_at, f"/undos/{index}/undone_at"),
-            )
-            for index, undo in enumerate(upload.undos)
-        ]
+        for undo in upload.undos:
+            try:
+                undos.append(_asked_undo(principal, undo.scan_id, undo, moment(undo.undone_at, "/undone_at")))
+            except Invalid as error:
+                odd_undos.append(Undone(undo.id, "invalid", str(error)))
         answer = await self._upload(principal.tenant, Asked(scans, undos))
-        return msgspec.structs.replace(answer, scans=[*answer.scans, *odd])
+        return UploadAnswer(scans=[*answer.scans, *odd], undos=[*answer.undos, *odd_undos])
 
     async def undo(self, principal: Principal, scan_id: UUID, undo: NewUndo) -> UndoAnswer:
-        """Takes a passage back. Raises `NotFound` for a scan that did not arrive here."""
-        asked = AskedUndo(
-            id=undo.id,
-            scan_id=scan_id,
-            reason=undo.reason,
-            actor=principal.actor,
-            at=min(_in_utc(undo.undone_at, "/undone_at"), self._clock.now()),
-            kept_for_later=False,
-        )
+        """Takes a passage back. Raises `NotFound` for a scan that did not arrive here, `Forbidden` for one of a gate
+        that is not the scanner's, `Conflict` when the id belongs to another undo.
+        """
+        at = min(_in_utc(undo.undone_at, "/undone_at"), self._clock.now())
+        asked = msgspec.structs.replace(_asked_undo(principal, scan_id, undo, at), kept_for_later=False)
         [undone] = (await self._upload(principal.tenant, Asked([], [asked]))).undos
         return UndoAnswer(undone.id, scan_id, "undone" if undone.outcome == "undone" else "not_admitted")
 
@@ -186,6 +179,17 @@ class EntryDesk:
                 raise
             # Another process answered one of these scans between our look and our write; now we see its answer.
             return await record()
+
+
+def _asked_undo(principal: Principal, scan_id: UUID, undo: NewUndo, at: datetime) -> AskedUndo:
+    return AskedUndo(
+        id=undo.id,
+        scan_id=scan_id,
+        reason=undo.reason,
+        actor=principal.actor,
+        at=at,
+        device_gate_ids=principal.gate_ids,
+    )
 
 
 def _in_utc(moment: datetime, pointer: str) -> datetime:

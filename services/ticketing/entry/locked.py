@@ -68,11 +68,17 @@ class KnownScan(msgspec.Struct, frozen=True):
     code_hash: str
     ticket_id: UUID | None
     gate_id: UUID
+    actor: str
     direction: Direction
     outcome: Outcome
     reason: Reason | None
     objection: Reason | None
     answer: str
+
+
+class KnownUndo(msgspec.Struct, frozen=True):
+    id: UUID
+    scan_id: UUID
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -108,7 +114,7 @@ class Locked(msgspec.Struct, frozen=True):
     scans: list[KnownScan] | None = None
     passages: list[Passed] | None = None
     undone: list[UUID] | None = None
-    undos: list[UUID] | None = None
+    undos: list[KnownUndo] | None = None
     gates: list[LockedGate] | None = None
     occupancies: list[Occupancy] | None = None
 

@@ -72,7 +72,8 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody at a gate. `device_gate_ids` None: the device is not bound to gates.
 
     `revision` is that of the code shown, None when the short code was typed: a short code outlives revisions.
-    `full`: a gauge that counts who is inside has no room. `override_reason`: staff let them in all the same.
+    `full`: a gauge that counts who is inside has no room. `counted_inside`: it counts this ticket already, today; None:
+    whenever the ticket is inside. `override_reason`: staff let them in all the same.
     """
 
     gate_id: UUID
@@ -82,6 +83,7 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction
     revision: int | None
     full: bool = False
+    counted_inside: bool | None = None
     override_reason: str | None = None
 
 
@@ -142,7 +144,8 @@ def _objections(ticket: TicketFacts, passage: Passage) -> Iterator[tuple[Reason,
     yield "too_early", passage.at < ticket.valid_from
     yield "too_late", passage.at >= ticket.valid_until
     # Who is counted inside already takes no more room.
-    yield "full_inside", passage.full and not ticket.inside
+    counted = ticket.inside if passage.counted_inside is None else passage.counted_inside
+    yield "full_inside", passage.full and not counted
 
 
 def _elsewhere(ticket: TicketFacts, passage: Passage) -> bool:

@@ -106,10 +106,13 @@ class UploadedScan(msgspec.Struct, frozen=True):
 
 
 class Undone(msgspec.Struct, frozen=True):
-    """`unknown_scan`: kept until the scan arrives. `not_admitted`: that scan had let nobody through."""
+    """`unknown_scan`: kept until the scan arrives. `not_admitted`: that scan had let nobody through. `invalid`: it
+    could not be recorded, for the reason in `detail`; sending it again will not help.
+    """
 
     id: UUID
-    outcome: Literal["undone", "unknown_scan", "not_admitted"]
+    outcome: Literal["undone", "unknown_scan", "not_admitted", "invalid"]
+    detail: str | None = None
 
 
 class UploadAnswer(msgspec.Struct, frozen=True):

@@ -9,15 +9,15 @@ from uuid import UUID
 from services.ticketing.entry.locked import KnownScan
 from services.ticketing.entry.page import Page
 from services.ticketing.entry.requests import AskedScan, AskedUndo
-from services.ticketing.entry.rules import Reason, Verdict
+from services.ticketing.entry.rules import ADMITTED, Reason, Verdict
 from services.ticketing.ledger.actions import Head, NewEvent, event_row
 
 Row: TypeAlias = tuple[object, ...]
 
 
 class Written:
-    """`touched`: tickets that stand differently now. `let_in` and `conflicts` are by scan: those that a scanner let in
-    after all, with the moment and the objection to it, and those that are copies of another one, or no longer.
+    """`touched`: tickets that stand differently now. `conflicts`, by scan: those that are copies of another one, or no
+    longer.
     `moves`: how many more people are inside, by gauge and day.
     """
 
@@ -27,13 +27,16 @@ class Written:
         self.undos: list[Row] = []
         self.events: list[Row] = []
         self.touched: list[Page] = []
-        self.let_in: dict[UUID, tuple[datetime, Reason | None]] = {}
+        self._let_in: dict[UUID, tuple[datetime, Reason | None]] = {}
         self.conflicts: dict[UUID, UUID | None] = {}
         self.moves: Counter[tuple[UUID, date]] = Counter()
 
     @property
     def is_empty(self) -> bool:
-        return not (self._scans or self.undos or self.touched)
+        return not (self._scans or self.undos or self.touched or self._let_in)
+
+    def has_scan(self, scan_id: UUID) -> bool:
+        return scan_id in self._scans
 
     def add_scan(self, asked: AskedScan, verdict: Verdict, known: KnownScan, at: datetime) -> None:
         """`at` is its place in the order of passages."""
@@ -57,6 +60,13 @@ class Written:
             scan.override_reason,
             known.objection,
         )
+
+    def let_in(self, asked: AskedScan, known: KnownScan) -> None:
+        """After all, by its scanner: a scan that we had refused."""
+        if asked.scan.id in self._scans:
+            self.add_scan(asked, ADMITTED, known, asked.at)
+        else:
+            self._let_in[asked.scan.id] = (asked.at, known.objection)
 
     def touch(self, page: Page) -> None:
         if not page.is_touched:
@@ -82,9 +92,9 @@ class Written:
 
     def corrected(self) -> Iterator[Row]:
         """Scans recorded earlier that are seen with other eyes now."""
-        for scan_id in (self.conflicts.keys() | self.let_in.keys()) - self._scans.keys():
-            at, objection = self.let_in.get(scan_id, (None, None))
-            yield scan_id, self.conflicts.get(scan_id), scan_id in self.let_in, at, objection
+        for scan_id in (self.conflicts.keys() | self._let_in.keys()) - self._scans.keys():
+            at, objection = self._let_in.get(scan_id, (None, None))
+            yield scan_id, self.conflicts.get(scan_id), scan_id in self._let_in, at, objection
 
     def moved(self) -> Iterator[Row]:
         for (gauge_id, day), change in self.moves.items():

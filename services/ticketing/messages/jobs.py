@@ -192,6 +192,7 @@ class MessageJobs:
         refund_id = message.data.get("refund_id")
         return msgspec.structs.replace(
             occasion,
+            catalogue=await resources.catalogues.knowing(tenant, order.tickets),
             order=order,
             documents=await self._documents(establishment, order, names_language),
             order_url=self._order_url(establishment, order.id, language),
@@ -214,7 +215,7 @@ class MessageJobs:
             msgspec.structs.replace(order, language=language),
             valid,
             establishment,
-            await resources.catalogues.get(establishment.id),
+            await resources.catalogues.knowing(establishment.id, valid),
             await resources.keyrings.get(establishment.id),
         )
 

@@ -199,7 +199,7 @@ async def _documents(
         order,
         chosen,
         await resources.establishments.get(tenant),
-        await resources.catalogues.get(tenant),
+        await resources.catalogues.knowing(tenant, chosen),
         await resources.keyrings.get(tenant),
     )
 

@@ -129,6 +129,19 @@ class Phone:
         rows: list[dict[str, Any]] = await self.page.evaluate(read, store)
         return rows
 
+    async def keeps(self, store: str, rows: Sequence[dict[str, Any]]) -> None:
+        """As if they had been left in a store of the phone by what happened before."""
+        write = """([store, rows]) => new Promise((resolve, reject) => {
+          const opening = indexedDB.open("parvis-scanner");
+          opening.onerror = () => reject(opening.error);
+          opening.onsuccess = () => {
+            const transaction = opening.result.transaction(store, "readwrite");
+            for (const row of rows) transaction.objectStore(store).put(row);
+            transaction.oncomplete = () => { opening.result.close(); resolve(); };
+          };
+        })"""
+        await self.page.evaluate(write, [store, rows])
+
 
 @asynccontextmanager
 async def phone(

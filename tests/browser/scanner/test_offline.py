@@ -1,6 +1,7 @@
 """Without a network: the same verdicts, written down first, told once when the network is back."""
 
 from statistics import quantiles
+from uuid import uuid4
 
 import asyncpg
 from playwright.async_api import expect
@@ -100,6 +101,27 @@ async def test_copy_at_another_gate_is_shown_to_staff_when_the_network_is_back(
     await paired.sees("1 ticket was used twice")
     await paired.press("More")
     await paired.sees("Already admitted · Ticket 2", "Jardin", "Porte, by Phone 1")
+
+
+async def test_scans_that_nobody_here_can_take_hold_up_no_other(paired: Phone, museum: Museum, tour: Offer):
+    [ticket] = await tour.tickets(1)
+    await paired.knows([ticket])
+    await paired.goes_offline()
+    assert [one.outcome for one in await paired.scan(ticket.code)] == ["admitted"]
+    [own] = await paired.kept("scans")
+    refused = own | {"ticket_id": None, "outcome": "refused", "reason": "unknown_ticket"}
+    abbey = str(uuid4())
+    left = [refused | {"id": str(uuid4()), "establishment_id": abbey} for _ in range(250)]
+    await paired.keeps("scans", [refused | {"id": str(uuid4()), "direction": "sideways"}, *left])
+    await paired.page.reload()
+    await paired.sees("2 to send")
+
+    await paired.comes_back()
+    await expect(paired.page.locator("#link-pending")).to_be_empty()
+    assert (await museum.scan(ticket.code)).reason == "already_admitted"
+    await paired.sees("250 scans of another establishment")
+    await paired.press("More")
+    await paired.sees("Not recorded by the server")
 
 
 async def test_undo_offline_frees_the_ticket_here_and_there(

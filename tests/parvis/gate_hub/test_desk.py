@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from parvis.gate_hub.desk import Caller
 from parvis.gate_hub.handing_out import hand_out
-from services.kit.errors import Conflict, Invalid
-from services.ticketing.entry.requests import DecidedUndo, NewUndo
+from services.kit.errors import Conflict, Forbidden, Invalid
+from services.ticketing.entry.requests import DecidedUndo, NewUndo, Upload
 from services.ticketing.tickets.code import grouped, new_signing_key, sign
 from services.ticketing.tickets.code import read as read_code
 from tests.parvis.gate_hub.small_world import (
@@ -251,3 +251,46 @@ def test_days_that_are_over_are_forgotten():
     # It was scanned: who comes again is still known.
     assert list(world.memory.tickets) == [ticket.id]
     assert world.memory.forget_before(NOON + timedelta(days=3)) == []
+
+
+def test_who_never_scanned_out_takes_room_again_the_next_morning():
+    first, second, left_inside = Ticket(), Ticket(), Ticket()
+    yesterday = NOON - timedelta(days=1)
+    left_inside.row = replace(
+        left_inside.row, entries=1, inside=True, admitted_at=yesterday, admitted_gate_id=DOOR, passed_at=yesterday
+    )
+    world = World(first, second, left_inside, gauge_ids=[GAUGE], entries_allowed=None)
+    assert [world.reason(one.code) for one in (first, second, left_inside)] == [None, None, "full_inside"]
+    world.clock.moment += timedelta(minutes=6)
+    assert world.reason(first.code) is None
+
+
+def test_undo_has_an_id_of_its_own_and_is_for_the_gates_of_its_scanner():
+    tickets = [Ticket(), Ticket()]
+    world = World(*tickets)
+    first, second = [world.scan(ticket.code) for ticket in tickets]
+    hall, garden = Caller("device:x", "Phone"), Caller("device:y", "Garden", frozenset({GARDEN}))
+    undo = NewUndo(uuid4(), "Wrong person", NOON)
+    with pytest.raises(Forbidden):
+        world.desk.undo(garden, first.id, undo)
+    assert world.desk.undo(hall, first.id, undo)[0].outcome == "undone"
+    with pytest.raises(Conflict):
+        world.desk.undo(hall, second.id, undo)
+    uploaded = [
+        DecidedUndo(id=undo.id, reason="x", undone_at=NOON, scan_id=second.id),
+        DecidedUndo(id=uuid4(), reason="x", undone_at=NOON, scan_id=second.id),
+    ]
+    answer, kept = world.upload(undos=uploaded)
+    assert ([one.outcome for one in answer.undos], len(kept)) == (["invalid", "undone"], 1)
+
+
+def test_items_that_mean_nothing_do_not_keep_the_others_of_an_upload_out():
+    ticket = Ticket()
+    world = World(ticket)
+    good, nul = msgspec.to_builtins(alone(ticket.code)), msgspec.to_builtins(alone("a\0b"))
+    odd = good | {"id": str(uuid4()), "override_reason": "a\0b"}
+    body = msgspec.json.encode({"sent_at": NOON, "scans": [odd, nul, good], "undos": []})
+    answer, kept = world.desk.upload(Caller("device:x", "Phone"), Upload.read(body))
+    told = {str(one.id): one.outcome for one in answer.scans}
+    assert told == {good["id"]: "admitted", nul["id"]: "admitted", odd["id"]: "invalid"}
+    assert len(kept) == 2

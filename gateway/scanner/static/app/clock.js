@@ -27,5 +27,17 @@ export function dates(nowMs, timezone) {
   const day = new Intl.DateTimeFormat("en-CA", { timeZone: timezone, year: "numeric", month: "2-digit", day: "2-digit" });
   const hour = Number(new Intl.DateTimeFormat("en-GB", { timeZone: timezone, hour: "2-digit", hourCycle: "h23" }).format(nowMs));
   const today = day.format(nowMs);
-  return hour < 5 ? [today, day.format(nowMs - 24 * 3600 * 1000)] : [today];
+  return hour < 5 ? [today, dayBefore(today)] : [today];
+}
+
+// By the calendar: a day may have 23 or 25 hours.
+function dayBefore(date) {
+  const noon = new Date(`${date}T12:00:00Z`);
+  noon.setUTCDate(noon.getUTCDate() - 1);
+  return noon.toISOString().slice(0, 10);
+}
+
+export function isSameDay(one, other, timezone) {
+  const day = new Intl.DateTimeFormat("en-CA", { timeZone: timezone, dateStyle: "short" });
+  return day.format(new Date(one)) === day.format(new Date(other));
 }

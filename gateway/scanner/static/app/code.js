@@ -16,6 +16,15 @@ const SEPARATORS = /[-\u2010\u2011\u2012\u2013\u2212_.\u200b\s]/g;
 const SHORT_CODE_DOMAIN = "parvis short code v1";
 // What readers that act as a keyboard put around a code. Not the space: base45 has it, a code may end with one.
 const LINE_ENDS = /^[\r\n\t]+|[\r\n\t]+$/g;
+// Longer than any QR code; servers take no more.
+const MAX_CHARACTERS = 8000;
+// Control characters and halves of a character: no ticket has them, and no server takes them.
+const IMPOSSIBLE = /[\p{Cc}\p{Cs}]/u;
+
+// Whether a text may be a ticket's at all, or a server be asked about it.
+export function isPlausible(text) {
+  return text.length > 0 && text.length <= MAX_CHARACTERS && !IMPOSSIBLE.test(text);
+}
 
 // `{ticket_id, revision, payload}`, `{short_code}` or `{refusal}`. `keys`: CryptoKey by key id.
 export async function readCode(shown, establishmentId, keys) {

@@ -1,7 +1,8 @@
 // From a code that was seen to a verdict: asked of a server while one answers, else decided here by the same rules.
 
 import { openAttendee } from "./attendee.js";
-import { codeHash, readCode, shortCodeHash } from "./code.js";
+import { isSameDay } from "./clock.js";
+import { codeHash, isPlausible, readCode, shortCodeHash } from "./code.js";
 import { newId } from "./ids.js";
 import { after, decide, withOwnPassages } from "./rules.js";
 import { Away } from "./servers.js";
@@ -43,9 +44,17 @@ export class Judge {
       override_reason: overrideReason,
       state: "asked",
     };
+    if (!isPlausible(code)) return this.refuseHere(scan);
     const answered = this.servers.areAllAway ? null : await this.ask(scan);
     const done = answered ?? (await this.decideAlone(scan, read, gate, device));
     this.tally.add(done);
+    return done;
+  }
+
+  // What no server would take: nobody is asked, and nothing is left to be told.
+  async refuseHere(scan) {
+    const done = { ...scan, ...refused("unknown_ticket"), code: null, state: "settled", settled_ms: Date.now() };
+    await this.store.keepScan(done);
     return done;
   }
 
@@ -127,6 +136,7 @@ export class Judge {
       direction: scan.direction,
       revision: read.revision ?? null,
       full: this.isFull(offer),
+      counted_inside: facts.inside && Boolean(facts.passed_at) && isSameDay(facts.passed_at, scan.scanned_at, device.establishment.timezone),
       override_reason: offer ? scan.override_reason : null,
     };
     const verdict = isUnknown ? refused("wrong_gate") : decide(facts, passage);

@@ -298,7 +298,10 @@ class App {
   warning() {
     const { words, sync, pass } = this;
     if (!pass.isUsable) return words.say("no_list");
+    if (sync.isPushFailing && sync.isOnline) return words.say("push_failing");
     if (sync.conflicts) return words.say("conflict_news", { n: sync.conflicts });
+    if (sync.unrecorded) return words.say("unrecorded_news", { n: sync.unrecorded });
+    if (sync.foreign) return words.say("foreign_pending", { n: sync.foreign });
     return sync.isOnline ? "" : words.say("stale", { time: words.moment(pass.pulledMs, this.timezone) });
   }
 

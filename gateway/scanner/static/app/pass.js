@@ -1,6 +1,7 @@
 // What the entry pass says: keys, slots, offers and rules in memory, tickets in storage. It grows by deltas.
 
 import { publicKey } from "./code.js";
+import { answered, datesOf } from "./store.js";
 
 const STATIC_PARTS = ["establishment", "keys", "gates", "devices", "gauges", "offers", "tariffs", "slots"];
 const PREFIX = "pass:";
@@ -13,6 +14,7 @@ export class EntryPass {
 
   clear() {
     this.days = new Map();
+    this.isOfAnotherDay = false;
     this.merge();
     this.keys = new Map();
     this.keyTexts = "";
@@ -25,7 +27,19 @@ export class EntryPass {
       const day = await this.store.get(named(venueId, date));
       if (day) this.days.set(date, day);
     }
+    if (!this.days.size) await this.loadLatest(venueId);
     await this.refresh();
+  }
+
+  // A phone that is switched on without a network on a new day: keys, offers and tariffs are those of before, and
+  // tickets of today are known by their signatures. Nobody is inside yet.
+  async loadLatest(venueId) {
+    const found = await this.store.latest(named(venueId, ""));
+    if (!found) return;
+    const [name, day] = found;
+    const gauges = (day.gauges ?? []).map((gauge) => ({ ...gauge, inside: 0 }));
+    this.days.set(name.slice(named(venueId, "").length), { ...day, gauges });
+    this.isOfAnotherDay = true;
   }
 
   get isUsable() {
@@ -49,10 +63,12 @@ export class EntryPass {
     const day = { ...before, cursors: { ...before?.cursors, [origin]: page.cursor } };
     if (!page.more) day.pulled_ms = pulledMs;
     for (const part of STATIC_PARTS) if (page[part]) day[part] = merged(part, day[part], page[part]);
-    await this.store.write(["meta", "tickets"], ({ meta, tickets }) => {
-      for (const ticket of page.tickets) tickets.put({ ...ticket, date });
+    await this.store.write(["meta", "tickets"], async ({ meta, tickets }) => {
       meta.put(day, named(venueId, date));
+      await Promise.all(page.tickets.map((ticket) => keep(tickets, ticket, date)));
     });
+    if (this.isOfAnotherDay) this.days.clear();
+    this.isOfAnotherDay = false;
     this.days.set(date, day);
     await this.refresh();
   }
@@ -64,9 +80,11 @@ export class EntryPass {
   }
 
   // Days that are over are forgotten.
-  keepOnly(dates) {
+  async keepOnly(venueId, dates) {
     for (const date of this.days.keys()) if (!dates.includes(date)) this.days.delete(date);
     this.merge();
+    const over = IDBKeyRange.bound(named(venueId, ""), named(venueId, [...dates].sort()[0]), false, true);
+    await this.store.write(["meta"], ({ meta }) => meta.delete(over));
   }
 
   async refresh() {
@@ -91,6 +109,12 @@ export class EntryPass {
     this.tariffs = all("tariffs");
     this.slots = all("slots");
   }
+}
+
+// A ticket for several days comes with each of them, but only once while it does not change.
+async function keep(tickets, ticket, date) {
+  const before = await answered(tickets.get(ticket.id));
+  tickets.put({ ...ticket, dates: [...new Set([...datesOf(before), date])] });
 }
 
 // Slots and gauges come when their counts change, one by one; everything else comes whole.

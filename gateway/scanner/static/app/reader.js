@@ -113,8 +113,12 @@ async function detector(decoderUrl) {
 }
 
 const BETWEEN_KEYS_MS = 100;
-// Once it is plain that a code is coming: slow readers, and phones that are busy.
+// Once a code seems to be coming, from its first letter on: slow readers, and phones that are busy.
 const WITHIN_CODE_MS = 1000;
+
+function isCode(typed) {
+  return typed.startsWith(PREFIX) || (typed !== "" && PREFIX.startsWith(typed));
+}
 const LEAST_CHARACTERS = 8;
 
 // Readers type faster than people and end with Enter. `isTyping` tells whether a field has the keys.
@@ -125,7 +129,7 @@ export function listenToWedge(target, { seen, isTyping }) {
     "keydown",
     (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      const isFast = event.timeStamp - lastAt < (typed.startsWith(PREFIX) ? WITHIN_CODE_MS : BETWEEN_KEYS_MS);
+      const isFast = event.timeStamp - lastAt < (isCode(typed) ? WITHIN_CODE_MS : BETWEEN_KEYS_MS);
       if (event.key === "Enter" && isFast && typed.length >= LEAST_CHARACTERS) {
         event.preventDefault();
         event.stopPropagation();

@@ -32,8 +32,8 @@ function objections(ticket, passage) {
     ["already_admitted", effectOfEntering(ticket, at) === "conflict"],
     ["too_early", at < Date.parse(ticket.valid_from)],
     ["too_late", at >= Date.parse(ticket.valid_until)],
-    // Who is counted inside already takes no more room.
-    ["full_inside", passage.full && !ticket.inside],
+    // Who is counted inside already takes no more room; who is so since another day is not counted any more.
+    ["full_inside", passage.full && !(passage.counted_inside ?? ticket.inside)],
   ];
   const isLifted = Boolean(passage.override_reason?.trim());
   return isLifted ? found.filter(([reason]) => !mayBeLifted(reason)) : found;

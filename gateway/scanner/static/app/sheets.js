@@ -133,10 +133,12 @@ export class Sheets {
     this.fillSettings();
     const scans = await app.store.latestScans(RECENT);
     $("recent").replaceChildren(...listed(scans.map((scan) => this.recentLine(scan)), app.words.say("no_recent")));
-    await this.fillConflicts(await app.store.conflicts());
+    const own = await app.store.conflicts();
+    await this.fillConflicts(own);
     $("more-sheet").showModal();
     const all = await app.knownConflicts();
-    if (all) await this.fillConflicts(all);
+    // What no server could record, no server tells of.
+    if (all) await this.fillConflicts([...own.filter((one) => one.kind === "invalid"), ...all]);
   }
 
   recentLine(scan) {

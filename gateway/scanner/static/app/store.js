@@ -1,7 +1,7 @@
 // What the phone keeps, in IndexedDB. A scan is on the disk before anybody sees a verdict.
 //
 // meta     by name: the device, its keys, its choices, and what the entry pass says besides tickets
-// tickets  as servers know them; `date` tells whose entry pass they came with
+// tickets  as servers know them; `dates` tells with the entry passes of which days they came
 // scans    of this phone. `state`: `asked` (a server was asked, nothing came back yet), `decided` (here, to be
 //          uploaded), `settled` (a server has it)
 // undos    `state`: `pending` or `settled`
@@ -76,13 +76,18 @@ class Store {
     return collected(cursor, count);
   }
 
-  async unsettled(limit) {
+  // What an establishment still has to be told; of other ones something may be left on this phone too.
+  async unsettled(establishmentId, limit = Infinity) {
     const transaction = this.database.transaction(["scans", "undos"]);
-    const scans = await answered(transaction.objectStore("scans").index("state").getAll("decided", limit));
-    const undos = await answered(transaction.objectStore("undos").index("state").getAll("pending", limit));
+    const isOwn = (one) => one.establishment_id === establishmentId;
+    const [scans, undos] = await Promise.all([
+      collected(transaction.objectStore("scans").index("state").openCursor("decided"), limit, isOwn),
+      collected(transaction.objectStore("undos").index("state").openCursor("pending"), limit, isOwn),
+    ]);
     return { scans, undos };
   }
 
+  // Of all establishments.
   async pendingCount() {
     const transaction = this.database.transaction(["scans", "undos"]);
     const scans = await answered(transaction.objectStore("scans").index("state").count("decided"));
@@ -110,14 +115,26 @@ class Store {
     });
   }
 
+  // The last value, by name, of those whose name begins so: `[name, value]`, or null.
+  async latest(beginning) {
+    const names = IDBKeyRange.bound(beginning, `${beginning}\uffff`);
+    const cursor = await answered(this.database.transaction("meta").objectStore("meta").openCursor(names, "prev"));
+    return cursor && [cursor.key, cursor.value];
+  }
+
   // Tickets of days that are over, and scans that were settled before `before`.
   async tidy(dates, before) {
     await this.write(["tickets", "scans", "undos"], async ({ tickets, scans, undos }) => {
-      await dropped(tickets.openCursor(), (ticket) => !dates.includes(ticket.date));
+      await dropped(tickets.openCursor(), (ticket) => !datesOf(ticket).some((date) => dates.includes(date)));
       await dropped(scans.index("scanned_at").openCursor(IDBKeyRange.upperBound(before)), (scan) => scan.state !== "decided");
       await dropped(undos.index("state").openCursor("settled"), (undo) => undo.undone_at < before);
     });
   }
+}
+
+// Phones of before kept one date.
+export function datesOf(ticket) {
+  return ticket?.dates ?? (ticket?.date ? [ticket.date] : []);
 }
 
 function abort(transaction) {
@@ -150,9 +167,13 @@ function opened(name) {
   return answered(request);
 }
 
-function collected(request, count) {
+function collected(request, count, isWanted = () => true) {
   const found = [];
-  return each(request, (cursor) => found.push(cursor.value) < count).then(() => found);
+  const visit = ({ value }) => {
+    if (isWanted(value)) found.push(value);
+    return found.length < count;
+  };
+  return each(request, visit).then(() => found);
 }
 
 function dropped(request, isOver) {

@@ -19,14 +19,28 @@ const KEPT_MS = 2 * 24 * 3600 * 1000;
 // A pass of a great day comes in pages; more than these would be a server that turns in circles.
 const MAX_PAGES = 500;
 
-class Refused extends Error {}
+// The item itself is at fault, not who sends it, nor where to.
+const ABOUT_CONTENT = new Set([400, 409, 413, 422]);
+
+class Refused extends Error {
+  constructor(text, { isAboutContent = false } = {}) {
+    super(text);
+    this.isAboutContent = isAboutContent;
+  }
+}
 
 export class Sync {
   // `changed` is called after each round, `revoked` once.
   constructor({ store, servers, pass, tally, clock, place, version, changed, revoked }) {
     Object.assign(this, { store, servers, pass, tally, clock, place, version, changed, revoked });
+    // Scans and undos that wait to be sent, and those of another establishment, which wait for its pairing.
     this.pending = 0;
+    this.foreign = 0;
     this.conflicts = 0;
+    // People let in whom the server could not record.
+    this.unrecorded = 0;
+    // A server was there and did not take what this phone has to tell.
+    this.isPushFailing = false;
     this.told = { at: -Infinity, pending: -1 };
     this.isStopped = true;
     this.isWithHub = false;
@@ -44,10 +58,10 @@ export class Sync {
 
   async start() {
     this.isStopped = false;
-    const { scans } = await this.store.unsettled();
+    const { scans, undos } = await this.store.unsettled(this.place().device.establishment.id);
     scans.forEach((scan) => this.tally.add(scan));
-    this.pending = await this.store.pendingCount();
-    this.conflicts = (await this.store.conflicts()).length;
+    this.foreign = (await this.store.pendingCount()) - scans.length - undos.length;
+    await this.count();
     this.run();
   }
 
@@ -106,9 +120,24 @@ export class Sync {
 
   async roundWith(server) {
     this.server = server;
-    await this.push();
+    // What others did is worth knowing even where this phone cannot tell what it did.
+    const fault = await this.push().then(
+      () => null,
+      (error) => error,
+    );
+    if (fault instanceof Revoked) throw fault;
     await this.pull();
+    this.isPushFailing = Boolean(fault);
     if (server === this.servers.instance) await this.tell();
+    if (fault) throw fault;
+  }
+
+  async count() {
+    this.pending = (await this.store.pendingCount()) - this.foreign;
+    const conflicts = await this.store.conflicts();
+    const invalid = conflicts.filter((one) => one.kind === "invalid");
+    this.conflicts = conflicts.length - invalid.length;
+    this.unrecorded = invalid.filter((one) => one.scan.outcome === "admitted").length;
   }
 
   // Is the instance back? Not waited for: its silence must not keep phones from hearing of each other.
@@ -149,21 +178,45 @@ export class Sync {
     for (;;) {
       const { scans, undos } = await this.outbox();
       if (!scans.length && !undos.length) return;
-      const body = { sent_at: this.clock.iso(), scans: scans.map(uploaded), undos: undos.map(uploadedUndo) };
-      const answer = await this.ask("POST", "/scans/batch", body, PUSH_PATIENCE_MS);
-      const settled = await this.settle(scans, undos, answer);
+      const settled = await this.send(scans, undos);
       this.changed();
-      // A server that acknowledges nothing will not be asked again at once.
+      // A server that acknowledges nothing will not be asked again at once. A hub may leave something to the instance.
+      if (!settled && this.server === this.servers.instance) throw new Refused("POST /scans/batch: nothing acknowledged");
       if (!settled) return;
     }
   }
 
+  // How many were settled. A batch that is refused as a whole is halved until the one is found that cannot be taken.
+  async send(scans, undos) {
+    const body = { sent_at: this.clock.iso(), scans: scans.map(uploaded), undos: undos.map(uploadedUndo) };
+    try {
+      return await this.settle(scans, undos, await this.ask("POST", "/scans/batch", body, PUSH_PATIENCE_MS));
+    } catch (error) {
+      if (!(error instanceof Refused) || !error.isAboutContent) throw error;
+      console.info("sync", error.message);
+    }
+    const all = [...scans.map((scan) => ({ scan })), ...undos.map((undo) => ({ undo }))];
+    if (all.length === 1) return this.giveUp(scans, undos);
+    const middle = Math.ceil(all.length / 2);
+    let settled = 0;
+    for (const half of [all.slice(0, middle), all.slice(middle)]) {
+      const of = (kind) => half.map((one) => one[kind]).filter(Boolean);
+      settled += await this.send(of("scan"), of("undo"));
+    }
+    return settled;
+  }
+
+  // Kept for staff to see, and not sent again. A hub may be of another version: only the instance has the last word.
+  async giveUp(scans, undos) {
+    if (this.server !== this.servers.instance) return 0;
+    const invalid = ({ id }) => ({ id, outcome: "invalid" });
+    return this.settle(scans, undos, { scans: scans.map(invalid), undos: undos.map(invalid) });
+  }
+
   async outbox() {
-    const { id } = this.place().device.establishment;
-    const found = await this.store.unsettled(BATCH);
-    this.pending = await this.store.pendingCount();
-    const own = (one) => one.establishment_id === id;
-    return { scans: found.scans.filter(own), undos: found.undos.filter(own) };
+    const found = await this.store.unsettled(this.place().device.establishment.id, BATCH);
+    await this.count();
+    return found;
   }
 
   // How many were acknowledged.
@@ -182,7 +235,7 @@ export class Sync {
         stores.scans.put({ ...scan, code: null, state: "settled", settled_ms: settledMs });
         this.tally.settle(scan.id, settledMs);
         const conflict = said.conflict ?? disagreement(scan, said);
-        if (conflict) stores.conflicts.put({ scan_id: scan.id, ...conflict, scan: { at: scan.scanned_at, gate_id: scan.gate_id, is_here: true } });
+        if (conflict) stores.conflicts.put({ scan_id: scan.id, ...conflict, scan: { at: scan.scanned_at, gate_id: scan.gate_id, outcome: scan.outcome, is_here: true } });
       }
       for (const undo of undos.filter((one) => saidUndos.has(one.id))) {
         count += 1;
@@ -191,8 +244,7 @@ export class Sync {
         if (scan) stores.scans.put({ ...scan, undo_settled_ms: settledMs });
       }
     });
-    this.pending = await this.store.pendingCount();
-    this.conflicts = (await this.store.conflicts()).length;
+    await this.count();
     return count;
   }
 
@@ -202,7 +254,7 @@ export class Sync {
     for (const date of days) await this.pullDay(gate, date);
     this.tally.pulled(this.pass.pulledMs);
     if (String(days) !== this.tidied) {
-      this.pass.keepOnly(days);
+      await this.pass.keepOnly(gate.venue_id, days);
       await this.store.tidy(days, new Date(this.clock.now() - KEPT_MS).toISOString());
       this.tidied = String(days);
     }
@@ -252,7 +304,11 @@ export class Sync {
     if (isRevoked(answer)) throw new Revoked();
     // A hub that has not heard of this phone yet.
     if (answer.status === 401) throw new Away();
-    if (answer.status >= 400) throw new Refused(`${method} ${path}: ${answer.status} ${answer.body?.code ?? ""}`);
+    if (answer.status >= 400) {
+      // With a code it is a server of ours that speaks, and not the sign-in page of some network.
+      const isAboutContent = ABOUT_CONTENT.has(answer.status) && Boolean(answer.body?.code);
+      throw new Refused(`${method} ${path}: ${answer.status} ${answer.body?.code ?? ""}`, { isAboutContent });
+    }
     return answer.body ?? {};
   }
 }

@@ -40,7 +40,7 @@ export class Tally {
 
 // `{kind: "now" | "next" | "today", slots, admitted, expected, gauges: [{name, inside, max}]}`
 export function counts(pass, tally, nowMs) {
-  const slots = [...pass.slots.values()];
+  const slots = pass.isOfAnotherDay ? [] : [...pass.slots.values()];
   const [kind, chosen] = current(slots, nowMs);
   const sum = (count) => chosen.reduce((total, slot) => total + count(slot), 0);
   return {

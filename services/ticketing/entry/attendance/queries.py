@@ -103,7 +103,7 @@ SELECT json_build_object(
           AND NOT EXISTS (SELECT FROM ticketing.scan_undos
                           WHERE scan_undos.establishment_id = $1 AND scan_undos.scan_id = scans.id)),
     'gauges', (SELECT coalesce(json_agg(known), '[]') FROM (
-        SELECT gauge_id, inside FROM ticketing.occupancies
+        SELECT gauge_id, greatest(0, inside) AS inside FROM ticketing.occupancies
         WHERE establishment_id = $1 AND gauge_id = ANY($8::uuid[]) AND day = $9) AS known)
 )::text AS counted"""
 

@@ -61,8 +61,8 @@ SELECT head.*, json_build_object(
         JOIN ticketing.tickets AS party ON party.establishment_id = $1 AND party.order_id = wanted.order_id
         WHERE party.status = 'valid' GROUP BY party.order_id, party.slot_id) AS known),
     'scans', (SELECT json_agg(known) FROM (
-        SELECT scans.id, encode(code_hash, 'hex') AS code_hash, ticket_id, gate_id, direction, outcome, reason,
-               objection, answer
+        SELECT scans.id, encode(code_hash, 'hex') AS code_hash, ticket_id, gate_id, actor, direction, outcome,
+               reason, objection, answer
         FROM unnest($4::uuid[]<undone scans>) AS repeated(id)
         JOIN ticketing.scans ON scans.establishment_id = $1 AND scans.id = repeated.id) AS known),
     'gates', (SELECT json_agg(known) FROM (
@@ -95,8 +95,9 @@ _HISTORY = """,
     'undone', (SELECT json_agg(undos.scan_id)
         FROM (SELECT id FROM passages UNION SELECT id FROM unnest($4::uuid[]) AS asked_for(id)) AS passage
         JOIN ticketing.scan_undos AS undos ON undos.establishment_id = $1 AND undos.scan_id = passage.id),
-    'undos', (SELECT json_agg(undos.id) FROM unnest($7::uuid[]) AS repeated(id)
-        JOIN ticketing.scan_undos AS undos ON undos.establishment_id = $1 AND undos.id = repeated.id)"""
+    'undos', (SELECT json_agg(known) FROM (
+        SELECT undos.id, undos.scan_id FROM unnest($7::uuid[]) AS repeated(id)
+        JOIN ticketing.scan_undos AS undos ON undos.establishment_id = $1 AND undos.id = repeated.id) AS known)"""
 
 
 def _lock(**parts: str) -> str:

@@ -87,7 +87,7 @@ JOIN ticketing.tickets ON tickets.establishment_id = $1 AND tickets.slot_id = as
 {_BY_SLOT}"""
 
 INSIDE = """
-SELECT occupancies.gauge_id, occupancies.inside FROM ticketing.occupancies
+SELECT occupancies.gauge_id, greatest(0, occupancies.inside) AS inside FROM ticketing.occupancies
 WHERE occupancies.establishment_id = $1 AND occupancies.gauge_id = ANY($2::uuid[]) AND occupancies.day = $3"""
 
 

@@ -112,6 +112,39 @@ async def test_the_next_morning_begins_with_an_empty_house(
     assert [row[0] for row in counted] == [3, 1]
 
 
+async def test_who_never_scanned_out_takes_room_again_the_next_morning(
+    desks: list[EntryDesk], owner: asyncpg.Connection, museum: Museum, clock: SetClock, gauge_id: UUID
+):
+    *first, left_inside = await make_tickets(owner, museum, 4)
+    await owner.execute("UPDATE ticketing.tickets SET valid_until = now() + interval '3 days'")
+    entry = '{"entries": null, "re_entry": true, "rebook_late": false, "gate_ids": []}'
+    await owner.execute("UPDATE ticketing.offers SET entry = $1::jsonb", entry)
+    assert await _passes(desks[0], museum, clock, left_inside) == "admitted"
+    clock.advance(timedelta(days=1))
+    for ticket in first:
+        assert await _passes(desks[0], museum, clock, ticket) == "admitted"
+    assert await _passes(desks[0], museum, clock, left_inside) == "full_inside"
+    clock.advance(timedelta(minutes=6))
+    # Whoever is counted already today takes no more room.
+    assert await _passes(desks[0], museum, clock, first[0]) == "admitted"
+    assert await owner.fetchval(f"{PEOPLE} GROUP BY day ORDER BY day DESC LIMIT 1", gauge_id) == 3
+
+
+async def test_gauge_that_an_offer_got_meanwhile_never_counts_below_nobody(
+    desks: list[EntryDesk], owner: asyncpg.Connection, museum: Museum, clock: SetClock, gauge_id: UUID
+):
+    *first, late = await make_tickets(owner, museum, 3)
+    await owner.execute("UPDATE ticketing.offers SET gauge_ids = '{}'")
+    for ticket in first:
+        await _passes(desks[0], museum, clock, ticket)
+    await owner.execute("UPDATE ticketing.offers SET gauge_ids = $1", [gauge_id])
+    for ticket in first:
+        assert await _passes(desks[0], museum, clock, ticket, direction="out") == "admitted"
+    assert await owner.fetchval(PEOPLE, gauge_id) == 0
+    assert await _passes(desks[0], museum, clock, late) == "admitted"
+    assert await owner.fetchval(PEOPLE, gauge_id) == 1
+
+
 async def test_two_processes_let_no_more_in_than_there_is_room_for(
     desks: list[EntryDesk], owner: asyncpg.Connection, museum: Museum, clock: SetClock, gauge_id: UUID
 ):

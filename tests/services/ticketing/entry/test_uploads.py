@@ -132,25 +132,26 @@ async def test_upload_corrects_the_clock_of_its_device(
 async def test_upload_keeps_what_was_done_and_says_why_it_should_not_have_been(
     desk: EntryDesk, owner: asyncpg.Connection, museum: Museum, clock: SetClock
 ):
-    cancelled, early, due = [
+    cancelled, cancelled_after, good, early, due = [
         await make_ticket(owner, museum, **how)
-        for how in ({}, {"starts_in": 50 * MINUTE}, {"payment": ("on_site", "due")})
+        for how in ({}, {}, {}, {"starts_in": 50 * MINUTE}, {"payment": ("on_site", "due")})
     ]
     await owner.execute(
-        "UPDATE ticketing.tickets SET status = 'cancelled', cancelled_at = $2 WHERE id = $1",
-        cancelled.id,
+        "UPDATE ticketing.tickets SET status = 'cancelled', cancelled_at = $2 WHERE id = ANY($1)",
+        [cancelled.id, cancelled_after.id],
         clock.now() - MINUTE,
     )
     at = clock.now()
     scans = {
         "cancelled": admitted(cancelled.code, museum.gate_id, at),
-        None: admitted(cancelled.code, museum.gate_id, at - 2 * MINUTE),
+        None: admitted(good.code, museum.gate_id, at),
         "too_early": admitted(early.code, museum.gate_id, at),
         "not_paid": admitted(due.code, museum.gate_id, at),
         "wrong_gate": admitted(due.code, museum.far_gate_id, at),
         "unknown_ticket": admitted("PV1:NOTHING", museum.gate_id, at),
     }
-    for objection, scan in scans.items():
+    scans_before = admitted(cancelled_after.code, museum.gate_id, at - 2 * MINUTE)
+    for objection, scan in [*scans.items(), ("cancelled", scans_before)]:
         [told] = (await desk.upload(staff(museum), upload(clock, [scan]))).scans
         kind = told.conflict.kind if told.conflict else None
         assert (told.outcome, kind if kind != "already_admitted" else objection) == ("admitted", objection)
