@@ -115,7 +115,7 @@ class RunningHub:
         assert self.process
         if self.process.returncode is not None:
             return self.process.returncode
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGTERM)
         try:
             return await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
         except TimeoutError:
