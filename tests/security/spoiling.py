@@ -25,8 +25,8 @@ def spoilt_bodies(body: dict[str, Any]) -> Iterator[Spoilt]:
             yield Spoilt(fault, json.dumps(_replaced(body, steps, wrong)).encode(), pointer)
         if isinstance(value, str):
             marked = json.dumps(_replaced(body, steps, "MARK"))
-            yield Spoilt("NUL", marked.replace("MARK", value + r"\u0000").encode(), pointer)
-            yield Spoilt("line break", marked.replace("MARK", value + r"\n").encode(), pointer)
+            yield Spoilt("NUL", marked.replace("MARK", json.dumps(value)[1:-1] + r"\u0000").encode(), pointer)
+            yield Spoilt("line break", marked.replace("MARK", json.dumps(value)[1:-1] + r"\n").encode(), pointer)
     yield Spoilt("unknown field", json.dumps(body | {"surprise": 1}).encode(), "#/surprise")
     for name in body:
         yield Spoilt("repeated name", json.dumps(body)[:-1].encode() + f', "{name}": null}}'.encode(), "")

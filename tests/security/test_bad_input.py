@@ -60,7 +60,7 @@ MORE: dict[str, dict[str, Any]] = {
 # Texts that may hold a line break: they are shown on pages, or are what a camera read.
 FREE_TEXT = re.compile(
     r"/(name|description|reason|override_reason|legal_name|address|code|proof|about|opening_hours|access|terms|legal_notice"
-    r"|not_accessible)\b|/gates/\d+/name"
+    r"|not_accessible|\w+_pem)\b|/gates/\d+/name"
 )
 # What a camera read may hold anything, and is an unknown ticket then.
 TAKES_NUL = {(f"POST {E}/scans", "#/code"), (f"POST {E}/scans/batch", "#/scans/0/code")}
@@ -165,6 +165,7 @@ async def test_a_body_of_the_largest_size_is_read(world: World) -> None:
         if name
         not in {
             f"POST {ORDER}/extension",
+            f"POST {E}/messages/{{message_id}}/resend",
             f"POST {ORDER}/messages",
             f"POST {E}/reminder-refusals/{{token}}",
             f"POST {E}/signing-keys",

